@@ -1,0 +1,185 @@
+# SPDX-License-Identifier: Apache-2.0
+# shellcheck shell=bash
+# shellcheck disable=SC2034 # half of what is defined here is used by the scripts that source it
+#
+# What the entry scripts in ci/ share. Source it, do not run it. It moves to the top of the repository, so every
+# script may use relative paths no matter where it was started from.
+#
+# Exit codes of all entry scripts:
+#   0 nothing found     1 a check failed     2 usage     3 a tool is missing     4 the environment is in the way
+#   5 a finding: the monitor broke a promise, and there is a reproducer in findings/
+
+set -u
+export LC_ALL=C TZ=UTC
+umask 022
+
+EXIT_FAILED=1 EXIT_USAGE=2 EXIT_TOOL=3 EXIT_ENVIRONMENT=4 EXIT_FINDING=5
+readonly EXIT_FAILED EXIT_USAGE EXIT_TOOL EXIT_ENVIRONMENT EXIT_FINDING
+
+PROGRAM=ci/${0##*/}
+ROOT=$(cd "${BASH_SOURCE[0]%/*}/.." && pwd) || exit 4
+cd "$ROOT" || exit 4
+
+BUILD=$ROOT/build
+LOGS=$BUILD/ci-logs
+RESULTS=$BUILD/results
+JOBS=$(nproc 2>/dev/null || echo 2)
+export ROOT BUILD LOGS RESULTS JOBS
+
+# Colour for people, plain text for files and pipes.
+if [ -t 1 ] && [ "${TERM:-dumb}" != dumb ] && [ -z "${NO_COLOR:-}" ]; then
+    bold=$(printf '\033[1m') red=$(printf '\033[31m') green=$(printf '\033[32m') dim=$(printf '\033[2m') off=$(printf '\033[0m')
+else
+    bold='' red='' green='' dim='' off=''
+fi
+
+# note <text>: progress. warn <text>: goes on. die <code> <text>: does not.
+note() { printf '%s\n' "$*"; }
+warn() { printf '%s: warning: %s\n' "$PROGRAM" "$*" >&2; }
+die() {
+    local code=$1
+    shift
+    printf '%s: %s\n' "$PROGRAM" "$*" >&2
+    exit "$code"
+}
+
+# option_value <option> <count of remaining arguments>: refuses an option without its value.
+option_value() { [ "$2" -ge 2 ] || die "$EXIT_USAGE" "$1 needs a value; see $PROGRAM --help"; }
+
+# positive_integer <text>
+positive_integer() { case $1 in '' | *[!0-9]* | 0*) return 1 ;; *) [ "${#1}" -le 7 ] ;; esac }
+
+# need <tool> <Debian package>: stops with the package's name when the tool is not there.
+need() { command -v "$1" >/dev/null 2>&1 || die "$EXIT_TOOL" "$1 not found: install the Debian package $2 (or run ci/install-deps)"; }
+
+# elapsed <start>: seconds since a value of $SECONDS.
+elapsed() { echo $((SECONDS - $1)); }
+
+# ---------------------------------------------------------------- Debian packages, by what they are for
+
+PACKAGES_BUILD="ca-certificates cmake gcc libc6-dev make ninja-build pkg-config python3 xz-utils"
+PACKAGES_FUZZ="afl++ clang-14 g++ libclang-rt-14-dev llvm-14"
+PACKAGES_FIRMWARE="binutils-riscv64-unknown-elf gcc-riscv64-unknown-elf qemu-system-misc"
+PACKAGES_REPLAY="libunicorn-dev"
+PACKAGES_CHECK="clang-19 clang-format-14 clang-tidy-14 git libclang-rt-19-dev llvm-14 shellcheck"
+
+# packages_of <group>...: the packages of these groups, sorted and unique.
+packages_of() {
+    local group all=
+    for group in "$@"; do
+        case $group in
+            build) all+=" $PACKAGES_BUILD" ;;
+            fuzz) all+=" $PACKAGES_FUZZ" ;;
+            firmware) all+=" $PACKAGES_FIRMWARE" ;;
+            replay) all+=" $PACKAGES_REPLAY" ;;
+            check) all+=" $PACKAGES_CHECK" ;;
+            *) die "$EXIT_USAGE" "unknown package group '$group': build, fuzz, firmware, replay or check" ;;
+        esac
+    done
+    echo "${all# }" | tr ' ' '\n' | sort -u
+}
+
+# packages_missing <package>...: those that dpkg does not have.
+packages_missing() {
+    local package
+    for package in "$@"; do
+        # shellcheck disable=SC2016 # ${...} is dpkg-query's own syntax
+        case $(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null) in
+            installed*) ;;
+            *) echo "$package" ;;
+        esac
+    done
+}
+
+as_root() {
+    if [ "$(id -u)" -eq 0 ]; then
+        "$@"
+    else
+        sudo -n "$@"
+    fi
+}
+
+# install_groups <group>...: makes sure that the packages are there. Does not touch apt when nothing is missing.
+install_groups() {
+    local wanted missing log=$LOGS/install.log
+    wanted=$(packages_of "$@") || exit
+    command -v dpkg-query >/dev/null 2>&1 || {
+        warn "no dpkg on this system: taking it for granted that the tools are installed"
+        return 0
+    }
+    # shellcheck disable=SC2086 # a list of words
+    missing=$(packages_missing $wanted)
+    [ -n "$missing" ] || return 0
+    missing=$(echo "$missing" | tr '\n' ' ')
+    if [ "$(id -u)" -ne 0 ] && ! sudo -n true 2>/dev/null; then
+        die "$EXIT_ENVIRONMENT" "neither root nor password-less sudo; install by hand: apt-get install ${missing% }"
+    fi
+    mkdir -p "$LOGS"
+    note "installing packages: ${missing% }"
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get -q -o DPkg::Lock::Timeout=300 update >"$log" 2>&1 ||
+        warn "apt-get update had errors (see ${log#"$ROOT"/}); trying with the lists at hand"
+    # shellcheck disable=SC2086 # a list of words
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get -q -y -o DPkg::Lock::Timeout=300 install --no-install-recommends \
+        $missing >>"$log" 2>&1 || {
+        tail -n 5 "$log" >&2
+        die "$EXIT_ENVIRONMENT" "apt-get install failed; log: ${log#"$ROOT"/}"
+    }
+}
+
+# ---------------------------------------------------------------- building
+
+# build_preset <preset> [target...]: configures when needed and builds. One builder per folder at a time.
+build_preset() {
+    local preset=$1 folder=$BUILD/$1
+    shift
+    mkdir -p "$folder"
+    (
+        flock 9
+        if [ ! -f "$folder/build.ninja" ]; then
+            cmake --preset "$preset" || exit
+        fi
+        cmake --build --preset "$preset" -j "$JOBS" ${1+--target "$@"}
+    ) 9>"$folder/.lock"
+}
+
+# tool_of_preset <preset>: stops, naming the package, when the compiler of a preset is missing.
+tool_of_preset() {
+    need cmake cmake
+    need ninja ninja-build
+    case $1 in
+        host-release | host-gcc) need gcc gcc ;;
+        host-clang19) need clang-19 clang-19 ;;
+        fuzz-afl) need afl-clang-fast afl++ ;;
+        firmware) need riscv64-unknown-elf-gcc gcc-riscv64-unknown-elf ;;
+        coverage) need clang-14 clang-14 && need llvm-cov-14 llvm-14 ;;
+        *) need clang-14 clang-14 ;;
+    esac
+}
+
+# Address space randomisation with many bits makes the shadow memory of clang 14's sanitizers fail to map now and
+# then. Where the kernel lets us, sanitized programs run without randomisation.
+sane_layout() {
+    local bits=28
+    [ -r /proc/sys/vm/mmap_rnd_bits ] && read -r bits </proc/sys/vm/mmap_rnd_bits
+    if [ "${bits:-28}" -gt 28 ] && setarch -R true 2>/dev/null; then
+        setarch -R "$@"
+    else
+        "$@"
+    fi
+}
+
+# ---------------------------------------------------------------- results
+
+# json_string <text>: quoted and escaped; control characters become blanks.
+json_string() {
+    local text=$1
+    text=${text//\\/\\\\}
+    text=${text//\"/\\\"}
+    printf '"%s"' "$(printf '%s' "$text" | tr '[:cntrl:]' ' ')"
+}
+
+# write_fragment <file name>: standard input becomes one of the JSON fragments that reports/ puts together.
+write_fragment() {
+    mkdir -p "$RESULTS"
+    cat >"$RESULTS/.$1.new" && mv "$RESULTS/.$1.new" "$RESULTS/$1"
+}
