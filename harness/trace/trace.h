@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A trace: a sequence of operations by agents. It is the fuzz input, the seed and the reproducer.
+ *
+ * Binary form, version 1, little-endian: a 32-byte header, then fixed 80-byte records, then nothing. Any byte string
+ * decodes (trace_decode never fails; missing header means defaults, a partial last record is dropped, numbers out of
+ * range are reduced), and decode followed by encode gives the canonical form, which decodes to itself.
+ * trace_check is the strict reader for files: it says what is wrong and at which offset.
+ *
+ * Text form: one operation per line, named calls and arguments, symbolic handles, comments. Lossless.
+ *
+ *   touchstone 1 harts=2
+ *   h0 covh_convert_pages(base=win[0], num_pages=8) -> SUCCESS 8
+ *   h0 covh_create_tvm(params_addr=ram[1]+0x10, params_len=16) -> SUCCESS 1
+ *   h0 covh_run_tvm_vcpu(guest_id=tvm[0], vcpu_id=0) -> ENTER
+ *   h0 guest_load(addr=0x80001000, width=8) -> EXIT scause=21 htval=0x20000400
+ */
+#ifndef TOUCHSTONE_HARNESS_TRACE_H
+#define TOUCHSTONE_HARNESS_TRACE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#define TRACE_MAGIC 0x31545354u /* "TST1" */
+#define TRACE_VERSION 1u
+#define TRACE_HEADER_SIZE 32u
+#define TRACE_RECORD_SIZE 80u
+#define TRACE_MAX_OPS 512u
+#define TRACE_MAX_BYTES (TRACE_HEADER_SIZE + TRACE_MAX_OPS * TRACE_RECORD_SIZE)
+
+/* Operations. Numbers are stable. Any other op number decodes to OP_HOST_ECALL with the same arguments. */
+enum trace_op_code {
+    OP_NOP = 0,
+    OP_HOST_CALL = 1,    /* call = ABI id; a[0..5] arguments; sdid in a[6] (0 or what the trace says), a[7] unused */
+    OP_HOST_ECALL = 2,   /* a[0..5] = a0..a5, a[6] = a6, a[7] = a7 */
+    OP_GUEST_CALL = 3,   /* as 1, by the guest that runs on the hart */
+    OP_GUEST_ECALL = 4,
+    OP_HOST_LOAD = 5,    /* a[0] address, a[1] width */
+    OP_HOST_STORE = 6,   /* a[0] address, a[1] width, a[2] value */
+    OP_HOST_FETCH = 7,   /* a[0] address */
+    OP_GUEST_LOAD = 8,
+    OP_GUEST_STORE = 9,
+    OP_GUEST_FETCH = 10,
+    OP_HOST_CSR_READ = 11,  /* a[0] csr */
+    OP_HOST_CSR_WRITE = 12, /* a[0] csr, a[1] value */
+    OP_GUEST_CSR_READ = 13,
+    OP_GUEST_CSR_WRITE = 14,
+    OP_HOST_REG = 15,    /* a[0] register: 1..31 = x, 32..63 = f, 64 = fcsr; a[1] value */
+    OP_GUEST_REG = 16,
+    OP_GUEST_TRAP = 17,  /* a[0] cause, a[1] tval, a[2] tval2, a[3] tinst: raise it as the hardware would */
+    OP_HOST_TRAP = 18,
+    OP_GUEST_WFI = 19,
+    OP_GUEST_VIRTUAL = 20, /* a[0] instruction word: virtual-instruction trap */
+    OP_IRQ = 21,         /* a[0] interrupt number 1, 5, 9; a[1] 1 pending, 0 clear; then the hart takes what it can */
+    OP_HOST_FILL = 22,   /* a[0] address, a[1] length, a[2] pattern seed: fill host memory */
+    OP_HOST_WRITE64 = 23,/* a[0] address, a[1] value (may be a handle): plain store by a host core to its own RAM */
+    OP_HOST_FENCE = 24,  /* a[0] 0 sfence.vma 1 hfence.vvma 2 hfence.gvma; a[1] address or 0; a[2] id or 0; a[3] bit 0 all addresses, bit 1 all ids */
+    OP_CONSOLE_INPUT = 25, /* a[0] byte */
+    OP_TIME = 26,        /* a[0] ticks */
+    OP_GUEST_USER = 27,  /* a[0] 1: guest goes to VU, 0: back to VS */
+    OP_HOST_USER = 28,   /* a[0] 1: host goes to U, 0: back to HS */
+    OP_EXPECT = 29,      /* what the operation before must have done; see enum expect_kind */
+    OP_COUNT = 30
+};
+
+/* How an argument becomes a number. value = what the handle names, plus offset. */
+enum trace_arg_kind {
+    ARG_RAW = 0,  /* the 64-bit value itself */
+    ARG_WIN = 1,  /* window frame index in bits 31:0, signed byte offset in bits 63:32 */
+    ARG_RAM = 2,  /* host RAM frame, likewise */
+    ARG_TVM = 3,  /* id that the n-th successful create_tvm of this trace returned (0 if there was none), likewise */
+    ARG_MON = 4,  /* frame of the monitor image, likewise */
+    ARG_MMIO = 5, /* CLINT frame, likewise */
+    ARG_KIND_COUNT = 6
+};
+
+/* Kinds of OP_EXPECT, in its `call` field. a[] is compared only where the mask in a[7] has the bit. */
+enum expect_kind {
+    EXPECT_RESULT = 0, /* host or guest call answered: a[0] error (signed), a[1] value */
+    EXPECT_ENTER = 1,  /* run entered the guest */
+    EXPECT_EXIT = 2,   /* guest left to the host: a[0] error, a[1] value, a[2] scause, a[3] stval, a[4] htval, a[5] htinst */
+    EXPECT_VALUE = 3,  /* access succeeded: a[0] value */
+    EXPECT_TRAP = 4,   /* host or guest took a trap itself: a[0] cause */
+    EXPECT_NONE = 5,   /* nothing visible happened */
+    EXPECT_KIND_COUNT = 6
+};
+
+struct trace_op {
+    uint8_t op;    /* enum trace_op_code */
+    uint8_t hart;  /* physical hart */
+    uint8_t flags; /* reserved, 0 */
+    uint8_t zero;
+    uint16_t call; /* ABI id for the CALL operations, expect_kind for OP_EXPECT, else 0 */
+    uint16_t zero2;
+    uint8_t kind[8]; /* enum trace_arg_kind for each argument */
+    uint64_t a[8];
+};
+
+struct trace {
+    uint8_t harts;         /* 1..8 */
+    uint32_t host_pages;   /* 0: default */
+    uint32_t window_pages; /* 0: default */
+    uint64_t seed;
+    uint32_t count;
+    struct trace_op op[TRACE_MAX_OPS];
+};
+
+/* --- binary ----------------------------------------------------------------------------------------------- */
+
+/* Total decoder: whatever the bytes are, *t is a valid trace afterwards. */
+void trace_decode(struct trace *t, const uint8_t *bytes, size_t len);
+
+/* Canonical encoding. Returns the length, at most `max`; operations that do not fit are left out. */
+size_t trace_encode(const struct trace *t, uint8_t *bytes, size_t max);
+
+struct trace_error {
+    size_t offset; /* byte offset in a binary file; line number in a text file */
+    char text[120];
+};
+
+/* Strict check of a binary file before decoding. False and *error filled when it is not canonical version 1. */
+bool trace_check(const uint8_t *bytes, size_t len, struct trace_error *error);
+
+/* --- text ------------------------------------------------------------------------------------------------- */
+
+/* Print one operation (with the OP_EXPECT that follows it appended as "-> ..." when `expect` is not NULL), no newline. */
+int trace_print_op(char *out, size_t max, const struct trace_op *op, const struct trace_op *expect);
+
+/* Print a whole trace to a stream. */
+void trace_print(FILE *out, const struct trace *t);
+
+/* Parse text. False and *error (line and what was expected) on the first mistake. */
+bool trace_parse(struct trace *t, const char *text, size_t len, struct trace_error *error);
+
+/*
+ * Load a trace from a file of either form (text begins with "touchstone" after comments and blank lines).
+ * False and *error on failure, *error.text already naming the problem in one line.
+ */
+bool trace_load(struct trace *t, const char *path, struct trace_error *error);
+
+/* Name of an SBI error value ("INVALID_PARAM"), or NULL. */
+const char *trace_error_name(int64_t error);
+
+/* --- the ABI table at run time ---------------------------------------------------------------------------- */
+
+enum abi_arg_kind {
+    ABI_KIND_NONE = 0,
+    ABI_KIND_CONF_PAGE, ABI_KIND_CONF_PAGES, ABI_KIND_HOST_BUF, ABI_KIND_HOST_PAGE, ABI_KIND_GPA, ABI_KIND_GPA_PAGE,
+    ABI_KIND_LEN, ABI_KIND_COUNT, ABI_KIND_PAGE_TYPE, ABI_KIND_TVM, ABI_KIND_VCPU, ABI_KIND_HARTID,
+    ABI_KIND_HART_MASK, ABI_KIND_HART_BASE, ABI_KIND_PC, ABI_KIND_OPAQUE, ABI_KIND_EID, ABI_KIND_VALUE,
+    ABI_KIND_ADDR_HI, ABI_KIND_IRQ
+};
+
+struct abi_arg {
+    enum abi_arg_kind kind;
+    const char *name;
+};
+
+struct abi_call {
+    uint16_t id;
+    bool guest;   /* caller */
+    bool served;
+    uint32_t eid;
+    uint32_t fid;
+    const char *name;
+    const char *ext;
+    unsigned args;
+    struct abi_arg arg[6];
+};
+
+/* All calls of monitor/abi/calls.def. */
+const struct abi_call *abi_calls(size_t *count);
+const struct abi_call *abi_call_by_id(uint16_t id);                /* NULL if unknown */
+const struct abi_call *abi_call_by_name(const char *name, size_t len);
+const struct abi_call *abi_call_by_number(bool guest, uint64_t eid, uint32_t fid);
+
+/* --- mutation --------------------------------------------------------------------------------------------- */
+
+/*
+ * Structure-aware mutation in place of a binary trace of `size` bytes in a buffer of `max`: decode, change, encode.
+ * Deterministic in (bytes, seed). Returns the new size, at least TRACE_HEADER_SIZE.
+ * `bytes_mutate`, if not NULL, is the engine's own byte mutator, used now and then on one argument.
+ */
+typedef size_t (*trace_bytes_mutator)(uint8_t *data, size_t size, size_t max);
+size_t trace_mutate(uint8_t *bytes, size_t size, size_t max, uint32_t seed, trace_bytes_mutator bytes_mutate);
+
+/* Cross-over of two traces at operation boundaries. Returns the size written to out. */
+size_t trace_crossover(const uint8_t *a, size_t a_size, const uint8_t *b, size_t b_size, uint8_t *out, size_t max,
+                       uint32_t seed);
+
+/* Write an AFL/libFuzzer dictionary made from the ABI table. */
+void trace_write_dictionary(FILE *out);
+
+#endif
