@@ -157,16 +157,11 @@ tool_of_preset() {
 }
 
 # Address space randomisation with many bits makes the shadow memory of clang 14's sanitizers fail to map now and
-# then. Where the kernel lets us, sanitized programs run without randomisation.
-sane_layout() {
-    local bits=28
-    [ -r /proc/sys/vm/mmap_rnd_bits ] && read -r bits </proc/sys/vm/mmap_rnd_bits
-    if [ "${bits:-28}" -gt 28 ] && setarch -R true 2>/dev/null; then
-        setarch -R "$@"
-    else
-        "$@"
-    fi
-}
+# then. Where the kernel lets us, sanitized programs run without it: "${SANE_LAYOUT[@]}" goes before the program.
+SANE_LAYOUT=()
+if [ "$(cat /proc/sys/vm/mmap_rnd_bits 2>/dev/null || echo 28)" -gt 28 ] && setarch -R true 2>/dev/null; then
+    SANE_LAYOUT=(setarch -R)
+fi
 
 # ---------------------------------------------------------------- results
 
@@ -182,4 +177,71 @@ json_string() {
 write_fragment() {
     mkdir -p "$RESULTS"
     cat >"$RESULTS/.$1.new" && mv "$RESULTS/.$1.new" "$RESULTS/$1"
+}
+
+# ---------------------------------------------------------------- steps
+
+# A script plans its steps first, so that progress can say "3 of 20", and then runs all of them: a failure is
+# remembered and the rest still runs. Each step has a log file of its own.
+step_names=() step_commands=() step_status=() step_seconds=()
+
+# plan <name> <function> [argument...]: arguments are single words.
+plan() {
+    step_names+=("$1")
+    shift
+    step_commands+=("$*")
+}
+
+# keep_planned <word>: drops the planned steps without this word in their name.
+keep_planned() {
+    local index
+    [ -n "$1" ] || return 0
+    for index in "${!step_names[@]}"; do
+        case ${step_names[index]} in
+            *"$1"*) ;;
+            *) unset "step_names[index]" "step_commands[index]" ;;
+        esac
+    done
+    step_names=("${step_names[@]}") step_commands=("${step_commands[@]}")
+}
+
+# run_plan: runs what is planned. Sets steps_passed and steps_failed.
+run_plan() {
+    local index name log start status code
+    steps_passed=0 steps_failed=0
+    mkdir -p "$LOGS"
+    for index in "${!step_names[@]}"; do
+        name=${step_names[index]}
+        log=$LOGS/$(printf '%02d' $((index + 1)))-$(printf '%s' "$name" | tr -cs 'A-Za-z0-9.\n' '-').log
+        printf '%s[%2d/%d]%s %-52s ' "$dim" $((index + 1)) "${#step_names[@]}" "$off" "$name"
+        start=$SECONDS
+        # shellcheck disable=SC2086 # a command and its words
+        (${step_commands[index]}) >"$log" 2>&1 </dev/null
+        code=$?
+        if [ "$code" -eq 0 ]; then
+            status=passed
+            steps_passed=$((steps_passed + 1))
+            printf '%sok%s %4d s\n' "$green" "$off" "$(elapsed "$start")"
+        else
+            status=failed
+            steps_failed=$((steps_failed + 1))
+            printf '%sFAILED%s %4d s, exit code %d\n' "$red" "$off" "$(elapsed "$start")" "$code"
+            tail -n 20 "$log" | sed 's/^/    | /'
+            printf '    log: %s\n' "${log#"$ROOT"/}"
+        fi
+        step_status+=("$status")
+        step_seconds+=("$(elapsed "$start")")
+    done
+}
+
+# steps_fragment: the steps that ran, as a JSON fragment for the report.
+steps_fragment() {
+    local index comma=
+    printf '{"schema":"touchstone-fragment/1","kind":"tests","passed":%d,"failed":%d,"steps":[' "$steps_passed" "$steps_failed"
+    for index in "${!step_status[@]}"; do
+        printf '%s\n {"name":%s,"status":"%s","seconds":%d}' "$comma" "$(json_string "${step_names[index]}")" \
+            "${step_status[index]}" "${step_seconds[index]}"
+        comma=,
+    done
+    printf '\n]}\n'
 }
