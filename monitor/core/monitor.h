@@ -23,8 +23,9 @@
 #define GSTAGE_SV57X4 10u
 
 /*
- * What the port found at boot and never changes afterwards. All ranges are page-aligned; monitor and window are
- * naturally aligned powers of two (one PMP entry each), lie inside RAM and do not overlap.
+ * What the port found at boot and never changes afterwards. All ranges are page-aligned; monitor, window and mmio are
+ * naturally aligned powers of two (one PMP entry each) that do not overlap. Host-usable RAM is
+ * [ram_base, ram_base + ram_size) without monitor and window; the window may lie inside or outside that range.
  */
 struct platform {
     uint64_t ram_base, ram_size;
@@ -108,14 +109,15 @@ struct hart {
     uint64_t hsm_start;   /* written by the starting hart before START_PENDING */
     uint64_t hsm_opaque;
     uint32_t ipi_request; /* shared word, IPI_REQUEST_* */
-    uint32_t ipi_done;    /* shared word: fence requests this hart has completed, modulo 2^32 */
+    uint32_t fence_wanted; /* shared word: fence requests made to this hart, modulo 2^32 */
+    uint32_t fence_done;   /* shared word: last value of fence_wanted that this hart has fenced for */
 };
 
 #define HART_NO_TVM UINT32_MAX
 
 struct monitor {
     struct platform platform;
-    uint32_t ready; /* shared word: every hart that will ever start has been closed off */
+    uint32_t closed; /* shared word: bit per hart whose isolation is programmed and read back */
     struct hart hart[MONITOR_MAX_HARTS];
     struct lock create_lock; /* next_tvm_id and the choice of a free slot */
     uint64_t next_tvm_id;

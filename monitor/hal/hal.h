@@ -25,6 +25,13 @@ struct monitor;
  */
 void hal_csr_swap(struct hart *h, struct world_ctx *save, const struct world_ctx *load);
 
+/*
+ * Read or write one of WORLD_CSRS on this hart, by its slot (enum world_csr_slot). Writing applies the hardware's
+ * WARL rules.
+ */
+uint64_t hal_csr_read(struct hart *h, unsigned slot);
+void hal_csr_write(struct hart *h, unsigned slot, uint64_t value);
+
 /* Save f0..f31 and fcsr into ctx. Whatever mstatus.FS says, the registers are accessible during the call. */
 void hal_fp_save(struct hart *h, struct world_ctx *ctx);
 
