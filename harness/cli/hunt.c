@@ -1,0 +1,320 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * touchstone hunt: a small fuzzer in one process, with all oracles on, that stops at the first finding.
+ *
+ * It needs no instrumented build, so it runs on any monitor that links: this is what judges planted bugs. Its feedback
+ * is novelty.h. Everything random comes from one seed; without a time limit two runs are the same run.
+ */
+#include "harness/cli/cli.h"
+#include "harness/cli/novelty.h"
+
+#include <getopt.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define MUTATIONS_MAX 6u   /* mutations stacked on one parent */
+#define RECENT_ENTRIES 64u /* half of the parents come from the newest ones */
+#define PROGRESS_SECONDS 5.0
+
+struct hunt {
+    uint64_t seconds, execs_max; /* 0: no limit */
+    uint64_t random;
+    uint32_t oracles;
+    const char *corpus_folder;
+    const char *findings_folder;
+    bool json;
+
+    struct corpus corpus;
+    struct novelty *novelty;
+    struct world_pool pool;
+    struct trace trace;
+    uint8_t bytes[TRACE_MAX_BYTES], scratch[TRACE_MAX_BYTES];
+    size_t size;
+    uint64_t execs, calls, kept;
+    struct finding finding;
+    char reproducer[4096]; /* path of the finding in binary, or "" */
+    int code;
+};
+
+/* Run h->bytes. Sets h->finding; returns how much of what happened was new. */
+static unsigned execute(struct hunt *h)
+{
+    unsigned fresh = 0;
+
+    trace_decode(&h->trace, h->bytes, h->size);
+    struct world *w = pool_world(&h->pool, &h->trace);
+
+    if (w == NULL) {
+        h->code = cli_error(CLI_ENVIRONMENT, "no memory for a machine");
+        return 0;
+    }
+    uint64_t calls_before = w->calls;
+
+    h->execs++;
+    novelty_begin(h->novelty);
+    for (uint32_t i = next_step(&h->trace, 0); i < h->trace.count; i = next_step(&h->trace, i + 1)) {
+        struct step_result seen = {0};
+
+        if (!world_step(w, &h->trace.op[i], &seen))
+            break;
+        fresh += novelty_step(h->novelty, w, &h->trace.op[i], &seen);
+    }
+    if (!w->finding.found)
+        world_audit(w);
+    h->calls += w->calls - calls_before;
+    h->finding = w->finding;
+    return fresh;
+}
+
+/* Keep h->bytes for further mutation, on disk as well if there is a folder. */
+static void keep(struct hunt *h)
+{
+    char path[4096];
+    bool exists;
+
+    if (!corpus_add(&h->corpus, h->bytes, h->size, NULL)) {
+        h->code = cli_error(CLI_ENVIRONMENT, "out of memory");
+        return;
+    }
+    h->kept++;
+    if (h->corpus_folder == NULL)
+        return;
+    snprintf(path, sizeof(path), "%s/%016" PRIx64 ".tst", h->corpus_folder, bytes_hash(h->bytes, h->size));
+    if (!file_write(path, h->bytes, h->size, false, &exists) && !exists)
+        h->code = CLI_ENVIRONMENT;
+}
+
+static char *text_of(const struct trace *t, size_t *size)
+{
+    char *text = NULL;
+    FILE *out = open_memstream(&text, size);
+
+    if (out == NULL)
+        return NULL;
+    trace_print(out, t);
+    fclose(out);
+    return text;
+}
+
+/* Write the finding in both forms. What is there already stays: the name is made of the content. */
+static void keep_finding(struct hunt *h)
+{
+    char path[4096];
+    size_t text_size = 0;
+    bool exists;
+    char *text = text_of(&h->trace, &text_size);
+
+    if (!folder_make(h->findings_folder))
+        h->code = CLI_ENVIRONMENT;
+    snprintf(path, sizeof(path), "%s/hunt-%s-%s-%s-%016" PRIx64, h->findings_folder, oracle_name(h->finding.oracle),
+             h->finding.property, finding_call(&h->finding), bytes_hash(h->bytes, h->size));
+    snprintf(h->reproducer, sizeof(h->reproducer), "%.4000s.tst", path);
+    if (!file_write(h->reproducer, h->bytes, h->size, false, &exists) && !exists)
+        h->code = CLI_ENVIRONMENT;
+    snprintf(path + strlen(path), sizeof(path) - strlen(path), ".trace");
+    if (text != NULL && !file_write(path, text, text_size, false, &exists) && !exists)
+        h->code = CLI_ENVIRONMENT;
+    free(text);
+}
+
+/* Choose a parent, newer ones more often. */
+static const struct corpus_entry *choose(struct hunt *h)
+{
+    uint64_t r = random_next(&h->random);
+    size_t window = h->corpus.count;
+
+    if ((r & 1u) && window > RECENT_ENTRIES)
+        window = RECENT_ENTRIES;
+    return &h->corpus.entry[h->corpus.count - 1 - (size_t)((r >> 8) % window)];
+}
+
+/* Make the next input in h->bytes. */
+static void mutate(struct hunt *h)
+{
+    const struct corpus_entry *parent = choose(h);
+    uint64_t r = random_next(&h->random);
+    unsigned rounds = 1 + (unsigned)(r >> 8) % MUTATIONS_MAX;
+
+    h->size = parent->size;
+    memcpy(h->bytes, parent->bytes, parent->size);
+    if ((r & 7u) == 0) {
+        const struct corpus_entry *other = choose(h);
+
+        h->size = trace_crossover(parent->bytes, parent->size, other->bytes, other->size, h->scratch,
+                                  sizeof(h->scratch), (uint32_t)(r >> 32));
+        memcpy(h->bytes, h->scratch, h->size);
+    }
+    for (unsigned i = 0; i < rounds; i++)
+        h->size = trace_mutate(h->bytes, h->size, sizeof(h->bytes), (uint32_t)random_next(&h->random), NULL);
+}
+
+static bool out_of_budget(const struct hunt *h)
+{
+    if (h->execs_max != 0 && h->execs >= h->execs_max)
+        return true;
+    /* Asking for the time is a system call on some machines: not for each trace. */
+    return h->seconds != 0 && (h->execs & 15u) == 0 && cpu_seconds() >= (double)h->seconds;
+}
+
+static void progress(const struct hunt *h, double *next)
+{
+    double now;
+
+    if (h->json || (h->execs & 255u) != 0 || (now = cpu_seconds()) < *next)
+        return;
+    *next = now + PROGRESS_SECONDS;
+    fprintf(stderr, "  %5.0f s  %" PRIu64 " traces, %" PRIu64 " calls, %zu features, %zu in corpus\n", now, h->execs,
+            h->calls, h->novelty->count, h->corpus.count);
+}
+
+static void hunt(struct hunt *h)
+{
+    size_t seeds = h->corpus.count;
+    double next = PROGRESS_SECONDS;
+
+    for (size_t i = 0; i < seeds && h->code == CLI_CLEAN && !interrupted(); i++) {
+        h->size = h->corpus.entry[i].size;
+        memcpy(h->bytes, h->corpus.entry[i].bytes, h->size);
+        execute(h);
+        if (h->finding.found)
+            return;
+        if (out_of_budget(h))
+            return;
+    }
+    while (h->code == CLI_CLEAN && !interrupted() && !out_of_budget(h)) {
+        mutate(h);
+        unsigned fresh = execute(h);
+
+        if (h->finding.found)
+            return;
+        if (fresh != 0)
+            keep(h);
+        progress(h, &next);
+    }
+}
+
+static void report(const struct hunt *h)
+{
+    double seconds = cpu_seconds();
+
+    if (!h->json) {
+        if (h->finding.found) {
+            print_finding(stdout, "", &h->trace, &h->finding);
+            printf("  reproduce: touchstone run %s\n", h->reproducer);
+        }
+        printf("%" PRIu64 " traces, %" PRIu64 " calls, %zu features, %" PRIu64 " kept, %s\n", h->execs, h->calls,
+               h->novelty->count, h->kept, h->finding.found ? "1 finding" : "nothing found");
+        return;
+    }
+    printf("{\"schema\":\"touchstone-hunt/1\",\"executions\":%" PRIu64 ",\"calls\":%" PRIu64
+           ",\"features\":%zu,\"kept\":%" PRIu64 ",\"cpu_seconds\":%.3f,\"found\":%s",
+           h->execs, h->calls, h->novelty->count, h->kept, seconds, h->finding.found ? "true" : "false");
+    if (h->finding.found) {
+        putchar(',');
+        json_finding(stdout, &h->finding);
+        fputs(",\"reproducer\":", stdout);
+        cli_json_string(stdout, h->reproducer);
+    }
+    fputs("}\n", stdout);
+}
+
+/* Read the seeds and what is in the corpus folder. An empty trace is the seed of last resort. */
+static int load(struct hunt *h, const char *seeds)
+{
+    static const uint8_t nothing[1];
+    char fallback[4096];
+    int code;
+
+    if (seeds == NULL) {
+        const char *source = source_folder();
+
+        if (source == NULL)
+            return CLI_ENVIRONMENT;
+        snprintf(fallback, sizeof(fallback), "%s/corpora", source);
+        seeds = fallback;
+    }
+    code = corpus_load(&h->corpus, seeds);
+    if (h->corpus_folder != NULL) {
+        if (!folder_make(h->corpus_folder))
+            return CLI_ENVIRONMENT;
+        code = cli_worse(code, corpus_load(&h->corpus, h->corpus_folder));
+    }
+    if (code == CLI_CLEAN && h->corpus.count == 0) {
+        h->size = trace_mutate(memcpy(h->bytes, nothing, sizeof(nothing)), 0, sizeof(h->bytes), 1, NULL);
+        if (!corpus_add(&h->corpus, h->bytes, h->size, NULL))
+            return cli_error(CLI_ENVIRONMENT, "out of memory");
+    }
+    return code;
+}
+
+static bool parse(const struct cli_command *command, int argc, char **argv, struct hunt *h, const char **seeds)
+{
+    static const struct option options[] = {{"seconds", required_argument, NULL, 's'},
+                                            {"execs", required_argument, NULL, 'e'},
+                                            {"seed", required_argument, NULL, 'r'},
+                                            {"seeds", required_argument, NULL, 'i'},
+                                            {"corpus", required_argument, NULL, 'c'},
+                                            {"findings", required_argument, NULL, 'f'},
+                                            {"oracles", required_argument, NULL, 'O'},
+                                            {"json", no_argument, NULL, 'j'},
+                                            {0}};
+    bool timed = false;
+    bool good = true;
+
+    for (int option; good && (option = getopt_long(argc, argv, "", options, NULL)) != -1;) {
+        switch (option) {
+        case 's':
+            timed = true;
+            good = cli_number(command, "--seconds", optarg, 31536000, &h->seconds);
+            break;
+        case 'e': good = cli_number(command, "--execs", optarg, UINT64_MAX, &h->execs_max); break;
+        case 'r': good = cli_number(command, "--seed", optarg, UINT64_MAX, &h->random); break;
+        case 'i': *seeds = optarg; break;
+        case 'c': h->corpus_folder = optarg; break;
+        case 'f': h->findings_folder = optarg; break;
+        case 'O': good = cli_oracles(command, optarg, &h->oracles); break;
+        case 'j': h->json = true; break;
+        default: good = false;
+        }
+    }
+    if (!timed && h->execs_max == 0)
+        h->seconds = 60;
+    if (good && optind != argc) {
+        cli_usage(command, "unexpected argument '%s'", argv[optind]);
+        return false;
+    }
+    return good;
+}
+
+int cmd_hunt(const struct cli_command *command, int argc, char **argv)
+{
+    struct hunt *h = calloc(1, sizeof(*h));
+    const char *seeds = NULL;
+    int code;
+
+    if (h == NULL || (h->novelty = calloc(1, sizeof(*h->novelty))) == NULL) {
+        free(h);
+        return cli_error(CLI_ENVIRONMENT, "out of memory");
+    }
+    h->random = 1;
+    h->oracles = ORACLE_ALL;
+    h->findings_folder = "findings";
+    if (!parse(command, argc, argv, h, &seeds)) {
+        code = CLI_USAGE;
+    } else {
+        h->pool.oracles = h->oracles;
+        interrupts_catch();
+        h->code = load(h, seeds);
+        hunt(h);
+        if (h->finding.found)
+            keep_finding(h);
+        report(h);
+        code = cli_worse(h->code, h->finding.found ? CLI_FINDING : interrupted() ? CLI_INTERRUPTED : CLI_CLEAN);
+    }
+    pool_free(&h->pool);
+    corpus_free(&h->corpus);
+    free(h->novelty);
+    free(h);
+    return code;
+}

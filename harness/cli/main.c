@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * `touchstone`: one command for people and scripts that work with traces, oracles and planted bugs.
+ *
+ * The table below is all there is; each subcommand lives in the file of its name.
+ */
+#include "harness/cli/cli.h"
+
+#include <string.h>
+
+#define EXIT_CODES                                                                                                     \
+    "exit codes: 0 clean; 2 usage or bad input; 3 a tool is missing; 4 the environment is in the way;\n"               \
+    "            5 a finding; 7 a step did something else than the trace expects; 8 two runs differ;\n"                \
+    "            130 interrupted before anything was found\n"
+
+static const struct cli_command commands[] = {
+    {"run", "[-v] [--oracles LIST] [--any] [--json] PATH...", "replay traces, check every step, twice",
+     "Replays each trace with the expectations written in it, then again in the same world after a reset, side by "
+     "side\n"
+     "with a second world. All runs must agree step by step and end in the same state. Folders are searched for "
+     "*.trace\n"
+     "and *.tst.\n\n"
+     "  -v, --verbose     print each step and what came of it\n"
+     "  --oracles LIST    own,liv,ord or all (default) or none\n"
+     "  --any             take binary files as the fuzz targets do: any bytes are a trace\n"
+     "  --json            one JSON object on standard output\n",
+     cmd_run},
+    {"print", "[--any] FILE...", "binary or text trace to readable text",
+     "  --any             take binary files as the fuzz targets do: any bytes are a trace\n", cmd_print},
+    {"asm", "[--force] FILE -o FILE", "readable text to binary trace",
+     "  -o FILE           where to write; an existing file is not overwritten\n"
+     "  --force           overwrite\n",
+     cmd_asm},
+    {"check", "FILE...", "is it a well-formed trace? says what is wrong and where", "", cmd_check},
+    {"seeds", "[--force] PATH... -o FOLDER", "assemble all traces below a folder into binary seeds",
+     "Names of subfolders become part of the name: host/boot.trace becomes host-boot.tst.\n\n"
+     "  -o FOLDER         where to write; existing files with other content are not overwritten\n"
+     "  --force           overwrite\n",
+     cmd_seeds},
+    {"dict", "", "dictionary for fuzzers, from the ABI table", "", cmd_dict},
+    {"record", "[--force] LOG -o FILE", "log of the QEMU payload to a trace",
+     "  -o FILE           where to write; an existing file is not overwritten\n"
+     "  --force           overwrite\n",
+     cmd_record},
+    {"hunt", "[options]", "look for a broken promise by mutation, in this process",
+     "Mutates seeds, keeps what reaches a new combination of call, outcome and abstract state, and stops at the first\n"
+     "finding, which is written in binary and in text. The same --seed and --execs give the same run everywhere.\n\n"
+     "  --seconds N       stop after N seconds of processor time (default 60, or none with --execs)\n"
+     "  --execs N         stop after N traces\n"
+     "  --seed S          of the random choices (default 1)\n"
+     "  --seeds PATH      traces to start from (default: corpora of the source tree)\n"
+     "  --corpus FOLDER   read more traces from there, and write each new interesting one there at once\n"
+     "  --findings FOLDER where findings go (default findings); nothing is overwritten\n"
+     "  --oracles LIST    own,liv,ord or all (default)\n"
+     "  --json            one JSON object on standard output\n",
+     cmd_hunt},
+    {"min", "[--force] [--oracles LIST] FILE -o FILE", "shorten a finding as long as it stays the same finding",
+     "Drops operations and simplifies arguments while oracle, property and call of the finding stay. Writes text when\n"
+     "the name ends in .trace, binary otherwise.\n\n"
+     "  -o FILE           where to write; an existing file is not overwritten\n"
+     "  --force           overwrite\n"
+     "  --oracles LIST    own,liv,ord or all (default)\n"
+     "  --any             take binary files as the fuzz targets do: any bytes are a trace\n",
+     cmd_min},
+    {"bench", "[--seconds N] [--seeds PATH] [--json FILE]", "calls and traces per processor second",
+     "  --seconds N       about how long to measure altogether (default 10)\n"
+     "  --seeds PATH      traces to measure with (default: corpora of the source tree)\n"
+     "  --json FILE       also write the numbers to FILE\n",
+     cmd_bench},
+    {"plants", "[options]", "plant bugs in the monitor and see whether the harness catches them",
+     "Builds the monitor with each patch of harness/plants beside the real one and lets the harness loose on it.\n\n"
+     "  --list            what there is\n"
+     "  --only ID         only this plant (may be repeated)\n"
+     "  --patch FILE      a patch from anywhere, with or without a canary (may be repeated)\n"
+     "  --seconds N       budget of processor time per plant (default 60)\n"
+     "  --jobs N          plants at a time (default 2)\n"
+     "  --control         replay the witness of every plant on the clean monitor: all must be silent\n"
+     "  --witness FOLDER  write a shortened witness of each detected plant there\n"
+     "  --json            one JSON object on standard output\n"
+     "  --output FILE     write that JSON object to FILE as well\n",
+     cmd_plants},
+};
+
+#define COMMANDS (sizeof(commands) / sizeof(commands[0]))
+
+static int help(FILE *out)
+{
+    fputs("usage: touchstone COMMAND [arguments]\n\n", out);
+    for (size_t i = 0; i < COMMANDS; i++)
+        fprintf(out, "  %-8s %s\n", commands[i].name, commands[i].summary);
+    fputs("\ntouchstone COMMAND --help tells more.\n\n" EXIT_CODES, out);
+    return out == stdout ? CLI_CLEAN : CLI_USAGE;
+}
+
+static bool wants_help(int argc, char **argv)
+{
+    for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++) {
+        if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0)
+            return true;
+    }
+    return false;
+}
+
+int main(int argc, char **argv)
+{
+    if (argc < 2)
+        return help(stderr);
+    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "help") == 0)
+        return help(stdout);
+    for (size_t i = 0; i < COMMANDS; i++) {
+        const struct cli_command *command = &commands[i];
+
+        if (strcmp(argv[1], command->name) != 0)
+            continue;
+        if (wants_help(argc - 1, argv + 1))
+            return cli_help(command);
+        int code = command->run(command, argc - 1, argv + 1);
+
+        /* A full disk or a closed pipe must not look like success. */
+        if (fflush(stdout) != 0 || ferror(stdout))
+            code = cli_worse(code, cli_error(CLI_ENVIRONMENT, "cannot write to standard output"));
+        return code;
+    }
+    cli_error(CLI_USAGE, "no command '%s'; see touchstone --help", argv[1]);
+    return CLI_USAGE;
+}
