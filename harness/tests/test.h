@@ -60,7 +60,8 @@ static inline bool test_check_eq(uint64_t a, uint64_t b, const char *file, int l
 {
     if (test_count(a == b))
         return true;
-    fprintf(stderr, "%s:%d: failed: %s == %s\n    left:  0x%" PRIx64 " (%" PRId64 ")\n    right: 0x%" PRIx64 " (%" PRId64 ")\n",
+    fprintf(stderr,
+            "%s:%d: failed: %s == %s\n    left:  0x%" PRIx64 " (%" PRId64 ")\n    right: 0x%" PRIx64 " (%" PRId64 ")\n",
             file, line, at, bt, a, (int64_t)a, b, (int64_t)b);
     test_stop_after_many();
     return false;

@@ -112,6 +112,9 @@ struct trace {
 /* Total decoder: whatever the bytes are, *t is a valid trace afterwards. */
 void trace_decode(struct trace *t, const uint8_t *bytes, size_t len);
 
+/* As trace_decode, but bytes that are a correct trace in text form are taken as that: what fuzzers are fed with. */
+void trace_decode_any(struct trace *t, const uint8_t *bytes, size_t len);
+
 /* Canonical encoding. Returns the length, at most `max`; operations that do not fit are left out. */
 size_t trace_encode(const struct trace *t, uint8_t *bytes, size_t max);
 

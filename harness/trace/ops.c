@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Shapes of the operations and their canonical form. Total: whatever an operation contains, it is a legal one
+ * afterwards, and doing it twice changes nothing more.
+ */
+#include <string.h>
+
+#include "harness/trace/ops.h"
+
+static const struct op_shape shapes[OP_COUNT] = {
+    [OP_NOP] = {"nop", false, 0, {{0}}},
+    [OP_HOST_CALL] = {NULL, false, 0, {{0}}},
+    [OP_HOST_ECALL] = {"host_ecall",
+                       false,
+                       8,
+                       {{"a0", 0}, {"a1", 0}, {"a2", 0}, {"a3", 0}, {"a4", 0}, {"a5", 0}, {"a6", 0}, {"a7", 0}}},
+    [OP_GUEST_CALL] = {NULL, true, 0, {{0}}},
+    [OP_GUEST_ECALL] = {"guest_ecall",
+                        true,
+                        8,
+                        {{"a0", 0}, {"a1", 0}, {"a2", 0}, {"a3", 0}, {"a4", 0}, {"a5", 0}, {"a6", 0}, {"a7", 0}}},
+    [OP_HOST_LOAD] = {"host_load", false, 2, {{"addr", 0}, {"width", RULE_WIDTH}}},
+    [OP_HOST_STORE] = {"host_store", false, 3, {{"addr", 0}, {"width", RULE_WIDTH}, {"value", 0}}},
+    [OP_HOST_FETCH] = {"host_fetch", false, 1, {{"addr", 0}}},
+    [OP_GUEST_LOAD] = {"guest_load", true, 2, {{"addr", 0}, {"width", RULE_WIDTH}}},
+    [OP_GUEST_STORE] = {"guest_store", true, 3, {{"addr", 0}, {"width", RULE_WIDTH}, {"value", 0}}},
+    [OP_GUEST_FETCH] = {"guest_fetch", true, 1, {{"addr", 0}}},
+    [OP_HOST_CSR_READ] = {"host_csr_read", false, 1, {{"csr", RULE_CSR}}},
+    [OP_HOST_CSR_WRITE] = {"host_csr_write", false, 2, {{"csr", RULE_CSR}, {"value", 0}}},
+    [OP_GUEST_CSR_READ] = {"guest_csr_read", true, 1, {{"csr", RULE_CSR}}},
+    [OP_GUEST_CSR_WRITE] = {"guest_csr_write", true, 2, {{"csr", RULE_CSR}, {"value", 0}}},
+    [OP_HOST_REG] = {"host_reg", false, 2, {{"reg", RULE_REGISTER}, {"value", 0}}},
+    [OP_GUEST_REG] = {"guest_reg", true, 2, {{"reg", RULE_REGISTER}, {"value", 0}}},
+    [OP_GUEST_TRAP] = {"guest_trap", true, 4, {{"cause", 0}, {"tval", 0}, {"tval2", 0}, {"tinst", 0}}},
+    [OP_HOST_TRAP] = {"host_trap", false, 4, {{"cause", 0}, {"tval", 0}, {"tval2", 0}, {"tinst", 0}}},
+    [OP_GUEST_WFI] = {"guest_wfi", true, 0, {{0}}},
+    [OP_GUEST_VIRTUAL] = {"guest_virtual", true, 1, {{"insn", 0}}},
+    [OP_IRQ] = {"irq", false, 2, {{"number", RULE_IRQ}, {"level", RULE_BIT}}},
+    [OP_HOST_FILL] = {"host_fill", false, 3, {{"addr", 0}, {"len", RULE_FILL}, {"pattern", 0}}},
+    [OP_HOST_WRITE64] = {"host_write64", false, 2, {{"addr", 0}, {"value", 0}}},
+    [OP_HOST_FENCE] = {"host_fence", false, 4, {{"type", RULE_FENCE}, {"addr", 0}, {"id", 0}, {"all", RULE_TWO_BITS}}},
+    [OP_CONSOLE_INPUT] = {"console_input", false, 1, {{"byte", RULE_BYTE}}},
+    [OP_TIME] = {"time", false, 1, {{"ticks", 0}}},
+    [OP_GUEST_USER] = {"guest_user", true, 1, {{"on", RULE_BIT}}},
+    [OP_HOST_USER] = {"host_user", false, 1, {{"on", RULE_BIT}}},
+    [OP_EXPECT] = {NULL, false, 0, {{0}}},
+};
+
+const struct op_shape *trace_op_shape(uint8_t op)
+{
+    return &shapes[op];
+}
+
+int trace_op_by_name(const char *name, size_t len)
+{
+    for (int op = 0; op < OP_COUNT; op++) {
+        const char *candidate = shapes[op].name;
+        if (candidate != NULL && strlen(candidate) == len && memcmp(candidate, name, len) == 0)
+            return op;
+    }
+    return -1;
+}
+
+unsigned trace_op_args(const struct trace_op *op)
+{
+    if (op->op == OP_HOST_CALL || op->op == OP_GUEST_CALL) {
+        const struct abi_call *call = abi_call_by_id(op->call);
+        return call != NULL ? call->args : 0;
+    }
+    return shapes[op->op].args;
+}
+
+unsigned trace_expect_words(uint16_t kind)
+{
+    switch (kind) {
+    case EXPECT_RESULT: return 2;
+    case EXPECT_EXIT: return 6;
+    case EXPECT_VALUE:
+    case EXPECT_TRAP: return 1;
+    default: return 0;
+    }
+}
+
+static uint64_t reduce(enum arg_rule rule, uint64_t value)
+{
+    static const uint8_t irqs[] = {1, 5, 9};
+
+    switch (rule) {
+    case RULE_WIDTH: return value == 1 || value == 2 || value == 4 || value == 8 ? value : 1ull << (value & 3);
+    case RULE_CSR: return value & 0xfff;
+    case RULE_REGISTER: return value >= 1 && value <= 64 ? value : value % 64 + 1;
+    case RULE_BIT: return value & 1;
+    case RULE_TWO_BITS: return value & 3;
+    case RULE_BYTE: return value & 0xff;
+    case RULE_IRQ: return value == 1 || value == 5 || value == 9 ? value : irqs[value % 3];
+    case RULE_FENCE: return value % 3;
+    case RULE_FILL: return value <= TRACE_MAX_FILL ? value : value % (TRACE_MAX_FILL + 1);
+    case RULE_ANY: break;
+    }
+    return value;
+}
+
+static void clear_args(struct trace_op *op, unsigned first, unsigned end)
+{
+    for (unsigned i = first; i < end; i++) {
+        op->kind[i] = ARG_RAW;
+        op->a[i] = 0;
+    }
+}
+
+/* A CALL that names no call of its caller is the same attempt by number. */
+static void call_to_ecall(struct trace_op *op)
+{
+    const struct abi_call *other = abi_call_by_id(op->call);
+
+    op->op = op->op == OP_HOST_CALL ? OP_HOST_ECALL : OP_GUEST_ECALL;
+    if (other != NULL) {
+        /* A function of the other caller: interesting in itself, so keep its numbers. */
+        op->a[6] = other->fid;
+        op->a[7] = other->eid;
+        op->kind[7] = ARG_RAW;
+    } else {
+        op->a[6] = op->call;
+    }
+    op->kind[6] = ARG_RAW;
+    op->call = 0;
+}
+
+static void canonical_call(struct trace_op *op)
+{
+    const struct abi_call *call = abi_call_by_id(op->call);
+
+    if (call == NULL || call->guest != (op->op == OP_GUEST_CALL)) {
+        call_to_ecall(op);
+        return;
+    }
+    clear_args(op, call->args, 6);
+    op->kind[6] = ARG_RAW;
+    op->a[6] &= 63; /* width of a supervisor domain id */
+    clear_args(op, 7, 8);
+}
+
+static void canonical_expect(struct trace_op *op)
+{
+    op->call %= EXPECT_KIND_COUNT;
+    unsigned words = trace_expect_words(op->call);
+    uint64_t mask = op->a[7] & ((1ull << words) - 1);
+    for (unsigned i = 0; i < 7; i++) {
+        if ((mask >> i & 1) == 0)
+            clear_args(op, i, i + 1);
+    }
+    op->kind[7] = ARG_RAW;
+    op->a[7] = mask;
+}
+
+static void canonical_plain(struct trace_op *op)
+{
+    const struct op_shape *shape = &shapes[op->op];
+
+    op->call = 0;
+    for (unsigned i = 0; i < shape->args; i++) {
+        if (shape->arg[i].rule == RULE_ANY)
+            continue;
+        op->kind[i] = ARG_RAW;
+        op->a[i] = reduce(shape->arg[i].rule, op->a[i]);
+    }
+    clear_args(op, shape->args, 8);
+}
+
+void trace_op_canonical(struct trace_op *op, uint8_t harts)
+{
+    op->flags = 0;
+    op->zero = 0;
+    op->zero2 = 0;
+    op->hart = (uint8_t)(op->hart % harts);
+    for (unsigned i = 0; i < 8; i++)
+        op->kind[i] = (uint8_t)(op->kind[i] % ARG_KIND_COUNT);
+    if (op->op >= OP_COUNT)
+        op->op = OP_HOST_ECALL;
+
+    switch (op->op) {
+    case OP_HOST_CALL:
+    case OP_GUEST_CALL: canonical_call(op); break;
+    case OP_EXPECT: canonical_expect(op); break;
+    default: canonical_plain(op); break;
+    }
+}
+
+static uint32_t clamp_pages(uint32_t pages)
+{
+    if (pages < TRACE_MIN_PAGES)
+        return TRACE_MIN_PAGES;
+    return pages > TRACE_MAX_PAGES ? TRACE_MAX_PAGES : pages;
+}
+
+uint32_t trace_legal_host_pages(uint32_t pages)
+{
+    return pages == 0 ? 0 : clamp_pages(pages);
+}
+
+uint32_t trace_legal_window_pages(uint32_t pages)
+{
+    if (pages == 0)
+        return 0;
+    uint32_t wanted = clamp_pages(pages);
+    uint32_t legal = TRACE_MIN_PAGES;
+    while (legal * 2 <= wanted)
+        legal *= 2;
+    return legal;
+}
