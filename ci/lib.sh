@@ -179,6 +179,35 @@ write_fragment() {
     cat >"$RESULTS/.$1.new" && mv "$RESULTS/.$1.new" "$RESULTS/$1"
 }
 
+# ---------------------------------------------------------------- things that several scripts do
+
+# make_seeds <touchstone> <folder> <dictionary>: the corpora as binary seeds for fuzzers, and a dictionary.
+make_seeds() {
+    rm -rf "$2"
+    mkdir -p "${2%/*}"
+    "$1" seeds corpora -o "$2" && "$1" dict >"$3"
+}
+
+# replay_corpora <touchstone>: every trace with its expectations, once after a reset and once beside another world.
+# Prints a line per trace with its state hash and leaves the fragment for the report.
+replay_corpora() {
+    local touchstone=$1 code
+    "${SANE_LAYOUT[@]}" timeout 300 "$touchstone" run corpora
+    code=$?
+    "${SANE_LAYOUT[@]}" timeout 300 "$touchstone" run --json corpora 2>/dev/null |
+        sed 's/^{"schema":"touchstone-run\/1"/{"schema":"touchstone-fragment\/1","kind":"replay"/' | write_fragment replay.json
+    return "$code"
+}
+
+# write_report: build/report from all fragments. A fragment that cannot be used is a failure, and is named.
+write_report() {
+    mkdir -p "$LOGS"
+    python3 reports/report.py >"$LOGS/report.log" 2>&1 || {
+        tail -n 5 "$LOGS/report.log" >&2
+        return 1
+    }
+}
+
 # ---------------------------------------------------------------- steps
 
 # A script plans its steps first, so that progress can say "3 of 20", and then runs all of them: a failure is
