@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* TVM table and regions; see tvm.h. */
+#include "monitor/core/tvm.h"
+
+#include "monitor/core/address.h"
+#include "monitor/core/gstage.h"
+#include "monitor/hal/hal.h"
+
+static struct tvm *tvm_object(const struct monitor *m, const struct tvm_slot *slot)
+{
+    return hal_conf_rw(m, slot->frame, TVM_STATE_PAGES);
+}
+
+struct tvm *tvm_lock(struct hart *h, uint64_t id)
+{
+    struct monitor *m = h->monitor;
+    if (id == 0)
+        return NULL;
+    for (uint32_t i = 0; i < MONITOR_MAX_TVMS; i++) {
+        struct tvm_slot *slot = &m->tvm[i];
+        /* Unlocked glance: ids never come back, so a match that fades before the lock is simply gone. */
+        if (__atomic_load_n(&slot->id, __ATOMIC_RELAXED) != id)
+            continue;
+        hal_lock(h, &slot->lock);
+        if (slot->id == id)
+            return tvm_object(m, slot);
+        hal_unlock(h, &slot->lock);
+        return NULL;
+    }
+    return NULL;
+}
+
+void tvm_unlock(struct hart *h, const struct tvm *t)
+{
+    hal_unlock(h, &h->monitor->tvm[t->slot].lock);
+}
+
+struct tvm *tvm_lock_current(struct hart *h)
+{
+    struct tvm_slot *slot = &h->monitor->tvm[h->tvm_slot];
+    hal_lock(h, &slot->lock);
+    return tvm_object(h->monitor, slot);
+}
+
+struct tvm_slot *tvm_slot_of(struct monitor *m, const struct tvm *t)
+{
+    return &m->tvm[t->slot];
+}
+
+bool tvm_gpa_range_valid(const struct tvm *t, struct gpa gpa, uint64_t len)
+{
+    uint64_t limit = gstage_gpa_limit(t->gstage_mode);
+    if ((gpa.value & PAGE_MASK) != 0)
+        return false;
+    return gpa.value < limit && len <= limit - gpa.value;
+}
+
+const struct region *tvm_region_containing(const struct tvm *t, struct gpa gpa, uint64_t len)
+{
+    for (uint32_t i = 0; i < t->region_count; i++) {
+        const struct region *r = &t->region[i];
+        if (gpa.value >= r->base && gpa.value - r->base < r->len)
+            return len <= r->len - (gpa.value - r->base) ? r : NULL;
+    }
+    return NULL;
+}
+
+bool tvm_region_overlaps(const struct tvm *t, struct gpa gpa, uint64_t len)
+{
+    for (uint32_t i = 0; i < t->region_count; i++) {
+        const struct region *r = &t->region[i];
+        bool below = gpa.value < r->base && len <= r->base - gpa.value;
+        bool above = gpa.value >= r->base && gpa.value - r->base >= r->len;
+        if (!below && !above)
+            return true;
+    }
+    return false;
+}
+
+/* Does region `r` end where `next` begins, with nothing to tell them apart? */
+static bool regions_join(const struct region *r, const struct region *next)
+{
+    return r->type == next->type && r->base + r->len == next->base;
+}
+
+static void region_remove(struct tvm *t, uint32_t index)
+{
+    for (uint32_t i = index; i + 1 < t->region_count; i++)
+        t->region[i] = t->region[i + 1];
+    t->region_count--;
+}
+
+bool tvm_region_insert(struct tvm *t, struct gpa gpa, uint64_t len, enum region_type type)
+{
+    struct region added = {.base = gpa.value, .len = len, .type = type};
+    uint32_t at = 0;
+    while (at < t->region_count && t->region[at].base < added.base)
+        at++;
+
+    if (at > 0 && regions_join(&t->region[at - 1], &added)) {
+        t->region[at - 1].len += len;
+        if (at < t->region_count && regions_join(&t->region[at - 1], &t->region[at])) {
+            t->region[at - 1].len += t->region[at].len;
+            region_remove(t, at);
+        }
+        return true;
+    }
+    if (at < t->region_count && regions_join(&added, &t->region[at])) {
+        t->region[at].base = added.base;
+        t->region[at].len += len;
+        return true;
+    }
+    if (t->region_count == TVM_MAX_REGIONS)
+        return false;
+    for (uint32_t i = t->region_count; i > at; i--)
+        t->region[i] = t->region[i - 1];
+    t->region[at] = added;
+    t->region_count++;
+    return true;
+}

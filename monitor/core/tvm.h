@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * TVMs: the table of slots, and the object behind a slot.
+ *
+ * Life: ABSENT -create_tvm-> INITIALIZING -finalize_tvm-> RUNNABLE, any -destroy_tvm-> ABSENT. The object lives in
+ * TVM_STATE_PAGES window frames that the host donated. A slot's id is never reused, so a stale id finds nothing.
+ * Everything in a TVM is protected by the lock of its slot.
+ */
+#ifndef TOUCHSTONE_CORE_TVM_H
+#define TOUCHSTONE_CORE_TVM_H
+
+#include "monitor/core/measure.h"
+#include "monitor/core/monitor.h"
+
+enum region_type { REGION_CONFIDENTIAL = 0 };
+
+/* Guest-physical range, page-aligned. The list of a TVM is sorted and disjoint; equal neighbours are merged. */
+struct region {
+    uint64_t base;
+    uint64_t len;
+    uint32_t type; /* enum region_type */
+    uint32_t zero;
+};
+
+enum vcpu_state {
+    VCPU_ABSENT = 0,
+    VCPU_STOPPED = 1,  /* created, never started, or stopped */
+    VCPU_RUNNABLE = 2, /* idle: run_tvm_vcpu enters it */
+    VCPU_RUNNING = 3,  /* on a hart */
+    VCPU_DEAD = 4      /* took a fatal trap; only destroy_tvm follows */
+};
+
+struct vcpu_slot {
+    uint32_t state;         /* enum vcpu_state */
+    struct conf_page frame; /* struct vcpu */
+};
+
+struct tvm {
+    uint64_t id;
+    uint32_t slot;
+    uint32_t vmid;
+    uint32_t gstage_mode;
+    struct conf_page root; /* first of TVM_ROOT_PAGES */
+    uint32_t pool_head;    /* first free page-table frame or CONF_PAGE_NONE; linked through page_record.link */
+    uint32_t pool_count;
+    uint32_t region_count;
+    uint32_t zero;
+    uint64_t htimedelta;
+    struct region region[TVM_MAX_REGIONS];
+    struct vcpu_slot vcpu[TVM_MAX_VCPUS];
+    struct measurement pages;  /* register 4: content and place of measured pages */
+    struct measurement config; /* register 5: entry point and argument */
+    uint8_t identity[TVM_IDENTITY_SIZE];
+};
+
+_Static_assert(sizeof(struct tvm) <= TVM_STATE_PAGES * PAGE_SIZE, "struct tvm fits its donated frames");
+
+/*
+ * Find the TVM that `id` names and lock its slot. NULL when there is none, with nothing locked; the caller
+ * unlocks with tvm_unlock. The pointer is valid while the lock is held.
+ */
+struct tvm *tvm_lock(struct hart *h, uint64_t id);
+void tvm_unlock(struct hart *h, const struct tvm *t);
+
+/* Lock the TVM whose vCPU runs on this hart. */
+struct tvm *tvm_lock_current(struct hart *h);
+
+/* The slot of a TVM. Its members are protected by its lock. */
+struct tvm_slot *tvm_slot_of(struct monitor *m, const struct tvm *t);
+
+/*
+ * Is [gpa, gpa + len) page-aligned, not wrapping and within the guest-physical width? len > 0 and page-aligned.
+ */
+bool tvm_gpa_range_valid(const struct tvm *t, struct gpa gpa, uint64_t len);
+
+/* The region that contains the whole range, or NULL. The range is valid. Slot lock held. */
+const struct region *tvm_region_containing(const struct tvm *t, struct gpa gpa, uint64_t len);
+
+/* Does the range share an address with any region? The range is valid. Slot lock held. */
+bool tvm_region_overlaps(const struct tvm *t, struct gpa gpa, uint64_t len);
+
+/*
+ * Insert a region that overlaps none, merging it with equal neighbours. False, changing nothing, when the table is
+ * full. Slot lock held.
+ */
+bool tvm_region_insert(struct tvm *t, struct gpa gpa, uint64_t len, enum region_type type);
+
+#endif
