@@ -3,6 +3,7 @@
  * Files: finding traces, reading with a limit, writing without ever leaving half a file or destroying one.
  */
 #include "harness/cli/cli.h"
+#include "harness/trace/ops.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -257,18 +258,7 @@ const char *source_folder(void)
     return NULL;
 }
 
-/* Text traces may carry comments and are larger than the binary they stand for. */
-static bool looks_like_text(const uint8_t *bytes, size_t size)
-{
-    size_t looked_at = size < 256 ? size : 256;
-
-    for (size_t i = 0; i < looked_at; i++) {
-        if ((bytes[i] < 0x20 && bytes[i] != '\n' && bytes[i] != '\t' && bytes[i] != '\r') || bytes[i] == 0x7f)
-            return false;
-    }
-    return size > 0;
-}
-
+/* Decode as the fuzz targets do, unless the file is text. */
 static bool decode_any(struct trace *t, const char *path, bool *done)
 {
     size_t size;
@@ -276,11 +266,23 @@ static bool decode_any(struct trace *t, const char *path, bool *done)
 
     if (bytes == NULL)
         return false;
-    *done = !looks_like_text(bytes, size);
+    *done = !trace_looks_like_text(bytes, size);
     if (*done)
         trace_decode(t, bytes, size);
     free(bytes);
     return true;
+}
+
+/* Mistakes in a text have a line, those in a binary file an offset. */
+static const char *unit_of(const char *path)
+{
+    uint8_t start[4096];
+    FILE *in = fopen(path, "rb");
+    size_t size = in != NULL ? fread(start, 1, sizeof(start), in) : 0;
+
+    if (in != NULL)
+        fclose(in);
+    return trace_looks_like_text(start, size) ? "line" : "offset";
 }
 
 bool trace_open(struct trace *t, const char *path, bool any)
@@ -301,7 +303,6 @@ bool trace_open(struct trace *t, const char *path, bool any)
         return false;
     if (done || trace_load(t, path, &error))
         return true;
-    /* error.text names the problem; whoever reads wants the file first. */
-    cli_error(CLI_USAGE, "%s: %s", path, error.text);
+    cli_error(CLI_USAGE, "%s: %s %zu: %s", path, unit_of(path), error.offset, error.text);
     return false;
 }

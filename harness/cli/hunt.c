@@ -6,6 +6,7 @@
  * is novelty.h. Everything random comes from one seed; without a time limit two runs are the same run.
  */
 #include "harness/cli/cli.h"
+#include "harness/cli/lastwords.h"
 #include "harness/cli/novelty.h"
 
 #include <getopt.h>
@@ -153,6 +154,8 @@ static bool out_of_budget(const struct hunt *h)
 {
     if (h->execs_max != 0 && h->execs >= h->execs_max)
         return true;
+    if ((h->execs & 63u) == 0)
+        lastwords_alive();
     /* Asking for the time is a system call on some machines: not for each trace. */
     return h->seconds != 0 && (h->execs & 15u) == 0 && cpu_seconds() >= (double)h->seconds;
 }
@@ -304,9 +307,13 @@ int cmd_hunt(const struct cli_command *command, int argc, char **argv)
         code = CLI_USAGE;
     } else {
         h->pool.oracles = h->oracles;
+        const struct lastwords words = {h->bytes, &h->size, &h->execs, h->findings_folder, h->json};
+
         interrupts_catch();
         h->code = load(h, seeds);
+        lastwords_arm(&words);
         hunt(h);
+        lastwords_disarm();
         if (h->finding.found)
             keep_finding(h);
         report(h);
