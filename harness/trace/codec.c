@@ -15,6 +15,9 @@
 
 #include "harness/trace/ops.h"
 
+/* No padding, so that operations can be compared and hashed as bytes. */
+_Static_assert(sizeof(struct trace_op) == TRACE_RECORD_SIZE, "an operation is as large as its record");
+
 static uint64_t get(const uint8_t *p, unsigned bytes)
 {
     uint64_t value = 0;

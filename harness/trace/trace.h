@@ -33,13 +33,13 @@
 /* Operations. Numbers are stable. Any other op number decodes to OP_HOST_ECALL with the same arguments. */
 enum trace_op_code {
     OP_NOP = 0,
-    OP_HOST_CALL = 1,    /* call = ABI id; a[0..5] arguments; sdid in a[6] (0 or what the trace says), a[7] unused */
-    OP_HOST_ECALL = 2,   /* a[0..5] = a0..a5, a[6] = a6, a[7] = a7 */
-    OP_GUEST_CALL = 3,   /* as 1, by the guest that runs on the hart */
+    OP_HOST_CALL = 1,  /* call = ABI id; a[0..5] arguments; sdid in a[6] (0 or what the trace says), a[7] unused */
+    OP_HOST_ECALL = 2, /* a[0..5] = a0..a5, a[6] = a6, a[7] = a7 */
+    OP_GUEST_CALL = 3, /* as 1, by the guest that runs on the hart */
     OP_GUEST_ECALL = 4,
-    OP_HOST_LOAD = 5,    /* a[0] address, a[1] width */
-    OP_HOST_STORE = 6,   /* a[0] address, a[1] width, a[2] value */
-    OP_HOST_FETCH = 7,   /* a[0] address */
+    OP_HOST_LOAD = 5,  /* a[0] address, a[1] width */
+    OP_HOST_STORE = 6, /* a[0] address, a[1] width, a[2] value */
+    OP_HOST_FETCH = 7, /* a[0] address */
     OP_GUEST_LOAD = 8,
     OP_GUEST_STORE = 9,
     OP_GUEST_FETCH = 10,
@@ -47,21 +47,22 @@ enum trace_op_code {
     OP_HOST_CSR_WRITE = 12, /* a[0] csr, a[1] value */
     OP_GUEST_CSR_READ = 13,
     OP_GUEST_CSR_WRITE = 14,
-    OP_HOST_REG = 15,    /* a[0] register: 1..31 = x, 32..63 = f, 64 = fcsr; a[1] value */
+    OP_HOST_REG = 15, /* a[0] register: 1..31 = x, 32..63 = f, 64 = fcsr; a[1] value */
     OP_GUEST_REG = 16,
-    OP_GUEST_TRAP = 17,  /* a[0] cause, a[1] tval, a[2] tval2, a[3] tinst: raise it as the hardware would */
+    OP_GUEST_TRAP = 17, /* a[0] cause, a[1] tval, a[2] tval2, a[3] tinst: raise it as the hardware would */
     OP_HOST_TRAP = 18,
     OP_GUEST_WFI = 19,
     OP_GUEST_VIRTUAL = 20, /* a[0] instruction word: virtual-instruction trap */
-    OP_IRQ = 21,         /* a[0] interrupt number 1, 5, 9; a[1] 1 pending, 0 clear; then the hart takes what it can */
-    OP_HOST_FILL = 22,   /* a[0] address, a[1] length, a[2] pattern seed: fill host memory */
-    OP_HOST_WRITE64 = 23,/* a[0] address, a[1] value (may be a handle): plain store by a host core to its own RAM */
-    OP_HOST_FENCE = 24,  /* a[0] 0 sfence.vma 1 hfence.vvma 2 hfence.gvma; a[1] address or 0; a[2] id or 0; a[3] bit 0 all addresses, bit 1 all ids */
+    OP_IRQ = 21,           /* a[0] interrupt number 1, 5, 9; a[1] 1 pending, 0 clear; then the hart takes what it can */
+    OP_HOST_FILL = 22,     /* a[0] address, a[1] length, a[2] pattern seed: fill host memory */
+    OP_HOST_WRITE64 = 23,  /* a[0] address, a[1] value (may be a handle): plain store by a host core to its own RAM */
+    OP_HOST_FENCE =
+        24, /* a[0] 0 sfence.vma 1 hfence.vvma 2 hfence.gvma; a[1] address or 0; a[2] id or 0; a[3] bit 0 all addresses, bit 1 all ids */
     OP_CONSOLE_INPUT = 25, /* a[0] byte */
-    OP_TIME = 26,        /* a[0] ticks */
-    OP_GUEST_USER = 27,  /* a[0] 1: guest goes to VU, 0: back to VS */
-    OP_HOST_USER = 28,   /* a[0] 1: host goes to U, 0: back to HS */
-    OP_EXPECT = 29,      /* what the operation before must have done; see enum expect_kind */
+    OP_TIME = 26,          /* a[0] ticks */
+    OP_GUEST_USER = 27,    /* a[0] 1: guest goes to VU, 0: back to VS */
+    OP_HOST_USER = 28,     /* a[0] 1: host goes to U, 0: back to HS */
+    OP_EXPECT = 29,        /* what the operation before must have done; see enum expect_kind */
     OP_COUNT = 30
 };
 
@@ -80,10 +81,11 @@ enum trace_arg_kind {
 enum expect_kind {
     EXPECT_RESULT = 0, /* host or guest call answered: a[0] error (signed), a[1] value */
     EXPECT_ENTER = 1,  /* run entered the guest */
-    EXPECT_EXIT = 2,   /* guest left to the host: a[0] error, a[1] value, a[2] scause, a[3] stval, a[4] htval, a[5] htinst */
-    EXPECT_VALUE = 3,  /* access succeeded: a[0] value */
-    EXPECT_TRAP = 4,   /* host or guest took a trap itself: a[0] cause */
-    EXPECT_NONE = 5,   /* nothing visible happened */
+    EXPECT_EXIT =
+        2, /* guest left to the host: a[0] error, a[1] value, a[2] scause, a[3] stval, a[4] htval, a[5] htinst */
+    EXPECT_VALUE = 3, /* access succeeded: a[0] value */
+    EXPECT_TRAP = 4,  /* host or guest took a trap itself: a[0] cause */
+    EXPECT_NONE = 5,  /* nothing visible happened */
     EXPECT_KIND_COUNT = 6
 };
 
@@ -150,10 +152,26 @@ const char *trace_error_name(int64_t error);
 
 enum abi_arg_kind {
     ABI_KIND_NONE = 0,
-    ABI_KIND_CONF_PAGE, ABI_KIND_CONF_PAGES, ABI_KIND_HOST_BUF, ABI_KIND_HOST_PAGE, ABI_KIND_GPA, ABI_KIND_GPA_PAGE,
-    ABI_KIND_LEN, ABI_KIND_COUNT, ABI_KIND_PAGE_TYPE, ABI_KIND_TVM, ABI_KIND_VCPU, ABI_KIND_HARTID,
-    ABI_KIND_HART_MASK, ABI_KIND_HART_BASE, ABI_KIND_PC, ABI_KIND_OPAQUE, ABI_KIND_EID, ABI_KIND_VALUE,
-    ABI_KIND_ADDR_HI, ABI_KIND_IRQ
+    ABI_KIND_CONF_PAGE,
+    ABI_KIND_CONF_PAGES,
+    ABI_KIND_HOST_BUF,
+    ABI_KIND_HOST_PAGE,
+    ABI_KIND_GPA,
+    ABI_KIND_GPA_PAGE,
+    ABI_KIND_LEN,
+    ABI_KIND_COUNT,
+    ABI_KIND_PAGE_TYPE,
+    ABI_KIND_TVM,
+    ABI_KIND_VCPU,
+    ABI_KIND_HARTID,
+    ABI_KIND_HART_MASK,
+    ABI_KIND_HART_BASE,
+    ABI_KIND_PC,
+    ABI_KIND_OPAQUE,
+    ABI_KIND_EID,
+    ABI_KIND_VALUE,
+    ABI_KIND_ADDR_HI,
+    ABI_KIND_IRQ
 };
 
 struct abi_arg {
@@ -163,7 +181,7 @@ struct abi_arg {
 
 struct abi_call {
     uint16_t id;
-    bool guest;   /* caller */
+    bool guest; /* caller */
     bool served;
     uint32_t eid;
     uint32_t fid;
@@ -175,7 +193,7 @@ struct abi_call {
 
 /* All calls of monitor/abi/calls.def. */
 const struct abi_call *abi_calls(size_t *count);
-const struct abi_call *abi_call_by_id(uint16_t id);                /* NULL if unknown */
+const struct abi_call *abi_call_by_id(uint16_t id); /* NULL if unknown */
 const struct abi_call *abi_call_by_name(const char *name, size_t len);
 const struct abi_call *abi_call_by_number(bool guest, uint64_t eid, uint32_t fid);
 

@@ -1,0 +1,455 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Single operations. Which one is chosen by weight; what its arguments are follows from the state.
+ */
+#include "harness/trace/generate.h"
+
+#include "harness/trace/call_ids.h"
+#include "monitor/abi/sbi.h"
+
+#define NO_RUN UINT32_MAX
+#define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
+
+/* --- arguments that belong together ----------------------------------------------------------------------- */
+
+static void set_window(struct trace_op *op, unsigned arg, uint32_t first)
+{
+    value_handle(op, arg, ARG_WIN, first != NO_RUN ? first : 0, 0);
+}
+
+static uint32_t small_count(struct random *r)
+{
+    static const uint8_t counts[] = {1, 1, 1, 2, 2, 3, 4, 8, 16};
+
+    return counts[random_below(r, COUNT_OF(counts))];
+}
+
+/* Base and count of frames in one state; the arguments begin at `arg`. */
+static void set_run(const struct aim *aim, struct trace_op *op, unsigned arg, uint8_t state)
+{
+    uint32_t count = small_count(aim->r);
+    uint32_t first = value_find_run(aim, state, -1, count, 1);
+
+    if (first == NO_RUN) {
+        count = 1;
+        first = value_find_run(aim, state, -1, count, 1);
+    }
+    set_window(op, arg, first);
+    value_raw(op, arg + 1, count);
+}
+
+static void set_tvm(const struct aim *aim, struct trace_op *op, bool runnable)
+{
+    int tvm = value_find_tvm(aim, runnable);
+
+    if (tvm >= 0)
+        value_handle(op, 0, ARG_TVM, (uint32_t)tvm, 0);
+}
+
+static const struct sketch_tvm *chosen_tvm(const struct aim *aim, const struct trace_op *op)
+{
+    uint32_t index = trace_handle_index(op->a[0]);
+
+    return op->kind[0] == ARG_TVM && index < aim->s->tvms ? &aim->s->tvm[index] : NULL;
+}
+
+/* Base, page type, count and GPA of data pages, beginning at `arg`. */
+static void set_data(const struct aim *aim, struct trace_op *op, unsigned arg)
+{
+    const struct sketch_tvm *tvm = chosen_tvm(aim, op);
+    uint32_t huge = random_chance(aim->r, 15) ? value_find_run(aim, SKETCH_FREE, -1, 512, 512) : NO_RUN;
+
+    if (huge != NO_RUN) {
+        set_window(op, arg, huge);
+        value_raw(op, arg + 1, TSM_PAGE_2M);
+        value_raw(op, arg + 2, 1);
+    } else {
+        uint32_t count = 1 + (uint32_t)random_below(aim->r, 3);
+        set_window(op, arg, value_find_run(aim, SKETCH_FREE, -1, count, 1));
+        value_raw(op, arg + 1, TSM_PAGE_4K);
+        value_raw(op, arg + 2, count);
+    }
+    if (tvm != NULL)
+        value_raw(op, arg + 3, value_next_gpa(aim, tvm, huge != NO_RUN ? LAYOUT_REGION_LEN : 4096));
+}
+
+static void set_region(const struct aim *aim, struct trace_op *op)
+{
+    static const uint64_t bases[] = {LAYOUT_REGION, LAYOUT_SECOND_REGION, 0, 0x40000000};
+    static const uint64_t lens[] = {LAYOUT_REGION_LEN, LAYOUT_REGION_LEN, 0x4000, 0x1000};
+
+    value_raw(op, 1, bases[random_below(aim->r, COUNT_OF(bases))]);
+    value_raw(op, 2, lens[random_below(aim->r, COUNT_OF(lens))]);
+}
+
+/* Parameters that the trace already wrote, if there are any. */
+static void set_create_params(const struct aim *aim, struct trace_op *op)
+{
+    for (uint32_t i = 0; i < SKETCH_WRITES; i++) {
+        const struct sketch_write *w = &aim->s->write[(aim->s->writes + i) % SKETCH_WRITES];
+        if (w->used && w->kind == ARG_WIN && (trace_handle_offset(w->address) & 15) == 0) {
+            op->kind[0] = ARG_RAM;
+            op->a[0] = w->address;
+        }
+    }
+    value_raw(op, 1, sizeof(struct tvm_create_params));
+}
+
+static void set_vcpu(const struct aim *aim, struct trace_op *op)
+{
+    const struct sketch_tvm *tvm = chosen_tvm(aim, op);
+    unsigned next = 0;
+
+    while (tvm != NULL && next < 63 && (tvm->vcpus >> next & 1) != 0)
+        next++;
+    value_raw(op, 1, next);
+    set_window(op, 2, value_find_run(aim, SKETCH_FREE, -1, 1, 1));
+}
+
+static void set_finalize(const struct aim *aim, struct trace_op *op)
+{
+    const struct sketch_tvm *tvm = chosen_tvm(aim, op);
+
+    value_raw(op, 1, tvm != NULL && tvm->regions != 0 ? tvm->region[0] : LAYOUT_REGION);
+    value_raw(op, 2, random_below(aim->r, 4) * 0x1000);
+    if (random_chance(aim->r, 70))
+        value_raw(op, 3, 0);
+    else
+        value_handle(op, 3, ARG_RAM, (uint32_t)random_below(aim->r, 16), 64 * (int32_t)random_below(aim->r, 3));
+}
+
+static void set_shmem(const struct aim *aim, struct trace_op *op)
+{
+    value_handle(op, 0, ARG_RAM, 32 + 4 * op->hart, 0);
+    value_raw(op, 1, 0);
+    value_raw(op, 2, 0);
+    if (random_chance(aim->r, 15)) {
+        value_raw(op, 0, NACL_SHMEM_NONE);
+        value_raw(op, 1, NACL_SHMEM_NONE);
+    }
+}
+
+void generate_call_args(const struct aim *aim, struct trace_op *op)
+{
+    const struct abi_call *call = abi_call_by_id(op->call);
+
+    for (unsigned i = 0; i < call->args; i++)
+        value_good(aim, call->arg[i].kind, op, i);
+    switch (call->id) {
+    case CALL_covh_get_tsm_info: value_raw(op, 1, sizeof(struct tsm_info)); break;
+    case CALL_covh_convert_pages: set_run(aim, op, 0, SKETCH_HOST); break;
+    case CALL_covh_reclaim_pages: set_run(aim, op, 0, SKETCH_FREE); break;
+    case CALL_covh_create_tvm: set_create_params(aim, op); break;
+    case CALL_covh_finalize_tvm:
+        set_tvm(aim, op, false);
+        set_finalize(aim, op);
+        break;
+    case CALL_covh_add_tvm_memory_region:
+        set_tvm(aim, op, false);
+        set_region(aim, op);
+        break;
+    case CALL_covh_add_tvm_page_table_pages:
+        set_tvm(aim, op, random_chance(aim->r, 50));
+        set_run(aim, op, 1, SKETCH_FREE);
+        break;
+    case CALL_covh_add_tvm_measured_pages:
+        set_tvm(aim, op, false);
+        set_data(aim, op, 2);
+        break;
+    case CALL_covh_add_tvm_zero_pages:
+        set_tvm(aim, op, true);
+        set_data(aim, op, 1);
+        break;
+    case CALL_covh_create_tvm_vcpu:
+        set_tvm(aim, op, false);
+        set_vcpu(aim, op);
+        break;
+    case CALL_covh_run_tvm_vcpu: set_tvm(aim, op, true); break;
+    case CALL_nacl_set_shmem: set_shmem(aim, op); break;
+    case CALL_hsm_hart_start: value_raw(op, 0, random_below(aim->r, aim->s->harts)); break;
+    default: break;
+    }
+}
+
+/* --- spoiling --------------------------------------------------------------------------------------------- */
+
+void generate_spoil(const struct aim *aim, struct trace_op *op)
+{
+    unsigned args = trace_op_args(op);
+
+    if (args == 0)
+        return;
+    unsigned arg = (unsigned)random_below(aim->r, args);
+    const struct abi_call *call = abi_call_by_id(op->call);
+    if ((op->op == OP_HOST_CALL || op->op == OP_GUEST_CALL) && call != NULL)
+        value_bad(aim, call->arg[arg].kind, op, arg);
+    else if (op->op == OP_HOST_WRITE64 && arg == 1)
+        value_bad(aim, ABI_KIND_CONF_PAGES, op, arg);
+    else if ((op->op == OP_HOST_LOAD || op->op == OP_HOST_STORE || op->op == OP_HOST_FETCH) && arg == 0)
+        value_host_address(aim, op, arg);
+    else if ((op->op == OP_GUEST_LOAD || op->op == OP_GUEST_STORE || op->op == OP_GUEST_FETCH) && arg == 0)
+        value_bad(aim, ABI_KIND_GPA, op, arg);
+    else
+        value_bad(aim, ABI_KIND_VALUE, op, arg);
+    trace_op_canonical(op, aim->s->harts);
+}
+
+/* --- kinds of operations ---------------------------------------------------------------------------------- */
+
+/* Calls by how often they are worth trying; the rest of the table is drawn evenly now and then. */
+static const struct {
+    uint16_t call;
+    uint8_t weight;
+} host_calls[] = {
+    {CALL_covh_convert_pages, 10},
+    {CALL_covh_reclaim_pages, 10},
+    {CALL_covh_global_fence, 7},
+    {CALL_covh_local_fence, 5},
+    {CALL_covh_create_tvm, 5},
+    {CALL_covh_finalize_tvm, 4},
+    {CALL_covh_destroy_tvm, 6},
+    {CALL_covh_add_tvm_memory_region, 6},
+    {CALL_covh_add_tvm_page_table_pages, 8},
+    {CALL_covh_add_tvm_measured_pages, 9},
+    {CALL_covh_add_tvm_zero_pages, 9},
+    {CALL_covh_create_tvm_vcpu, 6},
+    {CALL_covh_run_tvm_vcpu, 12},
+    {CALL_nacl_set_shmem, 5},
+    {CALL_hsm_hart_start, 4},
+    {CALL_hsm_hart_stop, 1},
+    {CALL_covh_get_tsm_info, 2},
+    {CALL_dbcn_console_write, 2},
+    {CALL_dbcn_console_read, 2},
+};
+
+static uint16_t choose_host_call(struct random *r)
+{
+    unsigned total = 0;
+
+    for (size_t i = 0; i < COUNT_OF(host_calls); i++)
+        total += host_calls[i].weight;
+    uint64_t ticket = random_below(r, total);
+    for (size_t i = 0; i < COUNT_OF(host_calls); i++) {
+        if (ticket < host_calls[i].weight)
+            return host_calls[i].call;
+        ticket -= host_calls[i].weight;
+    }
+    return CALL_covh_global_fence;
+}
+
+static uint16_t any_call(struct random *r, bool guest)
+{
+    size_t count;
+    const struct abi_call *call = abi_calls(&count);
+    size_t i = random_below(r, count);
+
+    while (call[i].guest != guest)
+        i = (i + 1) % count;
+    return call[i].id;
+}
+
+static void make_host_call(const struct aim *aim, struct trace_op *op)
+{
+    op->op = OP_HOST_CALL;
+    op->call = random_chance(aim->r, 85) ? choose_host_call(aim->r) : any_call(aim->r, false);
+    if (op->call == CALL_srst_system_reset && random_chance(aim->r, 90))
+        op->call = CALL_covh_run_tvm_vcpu; /* nothing happens after a reset */
+    generate_call_args(aim, op);
+    if (random_chance(aim->r, 2))
+        op->a[6] = random_below(aim->r, 64);
+}
+
+/* A call by number: unknown extensions and functions, junk in the function word, every register wild. */
+static void make_ecall(const struct aim *aim, struct trace_op *op, bool guest)
+{
+    static const uint64_t extensions[] = {SBI_EID_COVI, SBI_EID_COVG, SBI_EID_COVH, SBI_EID_NACL,
+                                          0x504D55,     0x53555350,   0x43505043,   0x535441,
+                                          0x535345,     0x46574654,   0x44425452,   0x4D505859};
+    struct random *r = aim->r;
+
+    op->op = guest ? OP_GUEST_ECALL : OP_HOST_ECALL;
+    for (unsigned i = 0; i < 6; i++)
+        value_good(aim, (enum abi_arg_kind)(1 + random_below(r, ABI_KIND_IRQ)), op, i);
+    const struct abi_call *call = abi_call_by_id(any_call(r, random_chance(r, 50)));
+    value_raw(op, 6, random_chance(r, 50) ? call->fid : random_below(r, 40));
+    value_raw(op, 7, random_chance(r, 50) ? call->eid : extensions[random_below(r, COUNT_OF(extensions))]);
+    if (random_chance(r, 30))
+        op->a[6] |= 1ull << random_below(r, 64);
+    if (random_chance(r, 15))
+        op->a[7] = random_chance(r, 50) ? random_below(r, 16) : op->a[7] | 1ull << random_below(r, 64);
+}
+
+static void make_csr(const struct aim *aim, struct trace_op *op, bool guest)
+{
+    static const uint16_t host_csrs[] = {0x680, 0x280, 0x645, 0x604, 0x10a, 0x105, 0x180, 0x140, 0x602,
+                                         0x603, 0x600, 0x606, 0x607, 0x605, 0x60a, 0x200, 0x205, 0x240,
+                                         0x241, 0x242, 0x243, 0x24d, 0x14d, 0x104, 0x100, 0x106, 0x142,
+                                         0x143, 0x141, 0x643, 0x64a, 0x244, 0x204, 0x003, 0x144, 0x644};
+    static const uint16_t guest_csrs[] = {0x140, 0x105, 0x141, 0x142, 0x143, 0x180, 0x100, 0x104, 0x144, 0x14d,
+                                          0x10a, 0x106, 0x003, 0xc01, 0xc00, 0x680, 0x600, 0x300, 0x3a0, 0x240};
+    struct random *r = aim->r;
+    bool write = random_chance(r, 65);
+
+    op->op = (uint8_t)(guest ? (write ? OP_GUEST_CSR_WRITE : OP_GUEST_CSR_READ)
+                             : (write ? OP_HOST_CSR_WRITE : OP_HOST_CSR_READ));
+    uint64_t csr =
+        guest ? guest_csrs[random_below(r, COUNT_OF(guest_csrs))] : host_csrs[random_below(r, COUNT_OF(host_csrs))];
+    value_raw(op, 0, random_chance(r, 95) ? csr : random_next(r));
+    value_raw(op, 1, random_chance(r, 40) ? random_next(r) : value_edge(r, random_next(r) & 0xffff));
+    if (csr == 0x680 && write && random_chance(r, 60))
+        op->a[1] = (8 + random_below(r, 3)) << 60 | random_below(r, 4) << 44 | (0x84000 + random_below(r, 64));
+}
+
+static void make_access(const struct aim *aim, struct trace_op *op, bool guest)
+{
+    static const uint8_t host_ops[] = {OP_HOST_LOAD, OP_HOST_LOAD, OP_HOST_STORE, OP_HOST_FETCH};
+    static const uint8_t guest_ops[] = {OP_GUEST_LOAD, OP_GUEST_STORE, OP_GUEST_STORE, OP_GUEST_FETCH};
+    struct random *r = aim->r;
+
+    op->op = guest ? guest_ops[random_below(r, 4)] : host_ops[random_below(r, 4)];
+    if (guest)
+        value_raw(op, 0, value_guest_address(aim, &aim->s->tvm[aim->s->guest[op->hart]]));
+    else
+        value_host_address(aim, op, 0);
+    value_raw(op, 1, random_chance(r, 80) ? 8 : 1u << random_below(r, 3));
+    value_raw(op, 2, random_next(r));
+}
+
+/* Traps that hardware can raise while a guest runs. */
+static void make_guest_trap(const struct aim *aim, struct trace_op *op)
+{
+    static const uint8_t causes[] = {0, 1, 2, 3, 4, 5, 6, 7, 12, 13, 15, 20, 21, 22, 23};
+    struct random *r = aim->r;
+
+    op->op = OP_GUEST_TRAP;
+    value_raw(op, 0, causes[random_below(r, COUNT_OF(causes))]);
+    value_raw(op, 1,
+              random_chance(r, 60) ? value_guest_address(aim, &aim->s->tvm[aim->s->guest[op->hart]]) : random_next(r));
+    value_raw(op, 2, op->a[0] >= 20 ? op->a[1] >> 2 : 0);
+    value_raw(op, 3,
+              random_chance(r, 60)   ? 0
+              : random_chance(r, 50) ? 0x2000 + 0x1000 * random_below(r, 2)
+                                     : random_next(r));
+}
+
+static void make_guest_op(const struct aim *aim, struct trace_op *op)
+{
+    struct random *r = aim->r;
+    uint64_t pick = random_below(r, 100);
+
+    if (pick < 40) {
+        make_access(aim, op, true);
+    } else if (pick < 50) {
+        op->op = OP_GUEST_CALL;
+        op->call = any_call(r, true);
+        generate_call_args(aim, op);
+    } else if (pick < 56) {
+        make_ecall(aim, op, true);
+    } else if (pick < 68) {
+        make_csr(aim, op, true);
+    } else if (pick < 76) {
+        op->op = OP_GUEST_REG;
+        value_raw(op, 0, 1 + random_below(r, 64));
+        value_raw(op, 1, random_next(r));
+    } else if (pick < 82) {
+        make_guest_trap(aim, op);
+    } else if (pick < 88) {
+        op->op = OP_GUEST_WFI;
+    } else if (pick < 91) {
+        op->op = OP_GUEST_VIRTUAL;
+        value_raw(op, 0, random_chance(r, 50) ? 0x10500073 : random_next(r) & 0xffffffff);
+    } else if (pick < 98) {
+        op->op = OP_IRQ;
+        value_raw(op, 0, 1 + 4 * random_below(r, 3));
+        value_raw(op, 1, random_chance(r, 85));
+    } else {
+        op->op = OP_GUEST_USER;
+        value_raw(op, 0, random_below(r, 2));
+    }
+}
+
+static void make_host_fence(const struct aim *aim, struct trace_op *op)
+{
+    op->op = OP_HOST_FENCE;
+    value_raw(op, 0, random_below(aim->r, 3));
+    value_raw(op, 1, LAYOUT_REGION >> (op->a[0] == 2 ? 2 : 0));
+    value_raw(op, 2, random_below(aim->r, 4));
+    value_raw(op, 3, random_chance(aim->r, 60) ? 3 : random_below(aim->r, 4));
+}
+
+/* A word in host memory: half a parameter block for create_tvm. */
+static void make_host_write(const struct aim *aim, struct trace_op *op)
+{
+    bool root = random_chance(aim->r, 50);
+    uint32_t first = value_find_run(aim, SKETCH_FREE, -1, root ? 4 : 2, root ? 4 : 1);
+
+    op->op = OP_HOST_WRITE64;
+    value_handle(op, 0, ARG_RAM, (uint32_t)random_below(aim->r, 16), root ? 0 : 8);
+    set_window(op, 1, first);
+    if (random_chance(aim->r, 20))
+        value_raw(op, 1, random_next(aim->r));
+}
+
+static void make_host_op(const struct aim *aim, struct trace_op *op)
+{
+    struct random *r = aim->r;
+    uint64_t pick = random_below(r, 100);
+
+    if (pick < 66) {
+        make_host_call(aim, op);
+    } else if (pick < 76) {
+        make_access(aim, op, false);
+    } else if (pick < 81) {
+        make_ecall(aim, op, false);
+    } else if (pick < 88) {
+        make_csr(aim, op, false);
+    } else if (pick < 91) {
+        op->op = OP_HOST_REG;
+        value_raw(op, 0, 1 + random_below(r, 64));
+        value_raw(op, 1, random_next(r));
+    } else if (pick < 94) {
+        make_host_write(aim, op);
+    } else if (pick < 95) {
+        op->op = OP_HOST_FILL;
+        value_handle(op, 0, ARG_RAM, (uint32_t)random_below(r, 16), 0);
+        value_raw(op, 1, 4096 * (1 + random_below(r, 3)));
+        value_raw(op, 2, random_next(r));
+    } else if (pick < 96) {
+        make_host_fence(aim, op);
+    } else if (pick < 97) {
+        op->op = OP_CONSOLE_INPUT;
+        value_raw(op, 0, random_next(r));
+    } else if (pick < 98) {
+        op->op = OP_TIME;
+        value_raw(op, 0, value_edge(r, 1000));
+    } else if (pick < 99) {
+        op->op = OP_IRQ;
+        value_raw(op, 0, 1 + 4 * random_below(r, 3));
+        value_raw(op, 1, random_below(r, 2));
+    } else {
+        op->op = OP_HOST_USER;
+        value_raw(op, 0, random_below(r, 2));
+    }
+}
+
+static uint8_t choose_hart(const struct aim *aim)
+{
+    uint8_t hart = (uint8_t)random_below(aim->r, aim->s->harts);
+
+    /* A hart that is stopped does nothing: mostly take one that runs. */
+    for (unsigned i = 0; i < aim->s->harts && (aim->s->started >> hart & 1) == 0 && random_chance(aim->r, 97); i++)
+        hart = (uint8_t)((hart + 1) % aim->s->harts);
+    return hart;
+}
+
+void generate_op(const struct aim *aim, struct trace_op *op)
+{
+    *op = (struct trace_op){.hart = choose_hart(aim)};
+    if (sketch_in_guest(aim->s, op->hart))
+        make_guest_op(aim, op);
+    else
+        make_host_op(aim, op);
+    trace_op_canonical(op, aim->s->harts);
+    if (random_chance(aim->r, SPOIL_PERCENT))
+        generate_spoil(aim, op);
+}
