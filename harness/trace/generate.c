@@ -112,10 +112,11 @@ static void set_finalize(const struct aim *aim, struct trace_op *op)
 
     value_raw(op, 1, tvm != NULL && tvm->regions != 0 ? tvm->region[0] : LAYOUT_REGION);
     value_raw(op, 2, random_below(aim->r, 4) * 0x1000);
+    uint32_t frame = (uint32_t)random_below(aim->r, 16);
     if (random_chance(aim->r, 70))
         value_raw(op, 3, 0);
     else
-        value_handle(op, 3, ARG_RAM, (uint32_t)random_below(aim->r, 16), 64 * (int32_t)random_below(aim->r, 3));
+        value_handle(op, 3, ARG_RAM, frame, 64 * (int32_t)random_below(aim->r, 3));
 }
 
 static void set_shmem(const struct aim *aim, struct trace_op *op)
@@ -279,6 +280,15 @@ static void make_ecall(const struct aim *aim, struct trace_op *op, bool guest)
         op->a[7] = random_chance(r, 50) ? random_below(r, 16) : op->a[7] | 1ull << random_below(r, 64);
 }
 
+/* Root in the window, any mode, a VMID that TVMs may have. */
+static uint64_t hostile_hgatp(struct random *r)
+{
+    uint64_t mode = 8 + random_below(r, 3);
+    uint64_t vmid = random_below(r, 4);
+
+    return mode << 60 | vmid << 44 | (0x84000 + random_below(r, 64));
+}
+
 static void make_csr(const struct aim *aim, struct trace_op *op, bool guest)
 {
     static const uint16_t host_csrs[] = {0x680, 0x280, 0x645, 0x604, 0x10a, 0x105, 0x180, 0x140, 0x602,
@@ -297,7 +307,7 @@ static void make_csr(const struct aim *aim, struct trace_op *op, bool guest)
     value_raw(op, 0, random_chance(r, 95) ? csr : random_next(r));
     value_raw(op, 1, random_chance(r, 40) ? random_next(r) : value_edge(r, random_next(r) & 0xffff));
     if (csr == 0x680 && write && random_chance(r, 60))
-        op->a[1] = (8 + random_below(r, 3)) << 60 | random_below(r, 4) << 44 | (0x84000 + random_below(r, 64));
+        op->a[1] = hostile_hgatp(r);
 }
 
 static void make_access(const struct aim *aim, struct trace_op *op, bool guest)

@@ -167,8 +167,10 @@ static void flip_bit(struct mutation *m)
     struct trace_op *op = &m->trace.op[some_op(m)];
     unsigned args = trace_op_args(op);
 
-    if (args != 0)
-        op->a[random_below(&m->random, args)] ^= 1ull << random_below(&m->random, 64);
+    if (args != 0) {
+        unsigned arg = (unsigned)random_below(&m->random, args);
+        op->a[arg] ^= 1ull << random_below(&m->random, 64);
+    }
 }
 
 /* One argument through the byte mutator of the engine, which knows values from comparisons. */

@@ -211,8 +211,9 @@ static void chapter_create(struct writer *w)
     write_region(w, hart, tvm, LAYOUT_REGION);
     if (random_chance(r, 30))
         write_region(w, hart, tvm, LAYOUT_SECOND_REGION);
-    if (random_chance(r, 95))
-        write_tables(w, hart, tvm, base + 7, 1 + (uint32_t)random_below(r, 3) + random_chance(r, 80));
+    uint32_t tables = random_chance(r, 80) ? 4 : (uint32_t)random_below(r, 4);
+    if (tables != 0)
+        write_tables(w, hart, tvm, base + 7, tables);
     uint32_t pages = (uint32_t)random_below(r, 4);
     if (pages != 0)
         write_measured(w, hart, tvm, base + 11, pages, LAYOUT_REGION);
@@ -442,7 +443,14 @@ static void chapter_console(struct writer *w)
     write_call(w, hart, CALL_dbcn_console_write);
 }
 
-/* Every HS register of note gets a hostile value; then a guest runs under it. */
+static void write_register(struct writer *w, uint8_t hart, uint8_t code)
+{
+    uint64_t value = random_next(w->aim.r);
+
+    write_plain(w, hart, code, 1 + random_below(w->aim.r, 64), value);
+}
+
+/* Some HS registers of note get hostile values; then a guest runs under it. */
 static void chapter_hostile_registers(struct writer *w)
 {
     static const uint16_t csrs[] = {0x680, 0x280, 0x645, 0x604, 0x10a, 0x105, 0x602,
@@ -452,12 +460,13 @@ static void chapter_hostile_registers(struct writer *w)
         return;
     uint8_t hart = host_hart(w);
 
-    for (uint64_t i = 1 + random_below(w->aim.r, 3); i != 0; i--)
-        write_plain(w, hart, OP_HOST_CSR_WRITE, csrs[random_below(w->aim.r, sizeof(csrs) / sizeof(csrs[0]))],
-                    random_chance(w->aim.r, 50) ? UINT64_MAX : random_next(w->aim.r));
-    write_plain(w, hart, OP_HOST_REG, 1 + random_below(w->aim.r, 64), random_next(w->aim.r));
+    for (uint64_t i = 1 + random_below(w->aim.r, 3); i != 0; i--) {
+        uint64_t value = random_chance(w->aim.r, 50) ? UINT64_MAX : random_next(w->aim.r);
+        write_plain(w, hart, OP_HOST_CSR_WRITE, csrs[random_below(w->aim.r, sizeof(csrs) / sizeof(csrs[0]))], value);
+    }
+    write_register(w, hart, OP_HOST_REG);
     write_run(w, hart, (uint32_t)tvm);
-    write_plain(w, hart, OP_GUEST_REG, 1 + random_below(w->aim.r, 64), random_next(w->aim.r));
+    write_register(w, hart, OP_GUEST_REG);
     write_plain(w, hart, OP_IRQ, 5, 1);
 }
 

@@ -75,15 +75,17 @@ uint64_t value_next_gpa(const struct aim *aim, const struct sketch_tvm *tvm, uin
 
 uint64_t value_edge(struct random *r, uint64_t near)
 {
+    uint64_t step = random_below(r, 3) - 1;
+
     switch (random_below(r, 8)) {
     case 0: return 0;
     case 1: return near - 1;
     case 2: return near + 1;
     case 3: return UINT64_MAX - random_below(r, 2) * (PAGE_SIZE - 1);
-    case 4: return (1ull << random_below(r, 64)) + random_below(r, 3) - 1;
+    case 4: return (1ull << random_below(r, 64)) + step;
     case 5: return near * 2;
     case 6: return near | 1ull << (32 + random_below(r, 32));
-    default: return (1ull << 12 * random_below(r, 6)) + random_below(r, 3) - 1;
+    default: return (1ull << 12 * random_below(r, 6)) + step;
     }
 }
 
@@ -117,7 +119,7 @@ static uint32_t some_frame(const struct aim *aim)
 /* Where an address of the right kind becomes one of the wrong kind. */
 static void edge_address(const struct aim *aim, struct trace_op *op, unsigned arg)
 {
-    switch (random_below(aim->r, 12)) {
+    switch (random_below(aim->r, 13)) {
     case 0: value_handle(op, arg, ARG_WIN, 0, -(int32_t)PAGE_SIZE); break;
     case 1: value_handle(op, arg, ARG_WIN, aim->s->pages, 0); break;
     case 2: value_handle(op, arg, ARG_WIN, aim->s->pages - 1, 0); break;
@@ -127,8 +129,9 @@ static void edge_address(const struct aim *aim, struct trace_op *op, unsigned ar
     case 6: value_handle(op, arg, ARG_RAM, host_pages(aim) - (uint32_t)random_below(aim->r, 4), 0); break;
     case 7: value_handle(op, arg, ARG_RAM, host_pages(aim), -(int32_t)random_below(aim->r, 100)); break;
     case 8: value_raw(op, arg, MACHINE_UART_BASE); break;
-    case 9: value_raw(op, arg, UINT64_MAX - PAGE_SIZE * random_below(aim->r, 4) + 1 - random_below(aim->r, 2)); break;
-    case 10: value_handle(op, arg, ARG_RAM, 0, -(int32_t)random_below(aim->r, 64)); break;
+    case 9: value_raw(op, arg, UINT64_MAX - PAGE_SIZE * random_below(aim->r, 4)); break;
+    case 10: value_raw(op, arg, 0 - PAGE_SIZE * (1 + random_below(aim->r, 4))); break;
+    case 11: value_handle(op, arg, ARG_RAM, 0, -(int32_t)random_below(aim->r, 64)); break;
     default: value_raw(op, arg, value_edge(aim->r, MACHINE_WINDOW_BASE)); break;
     }
 }
@@ -150,9 +153,10 @@ static void bad_window_address(const struct aim *aim, struct trace_op *op, unsig
 static void bad_host_address(const struct aim *aim, struct trace_op *op, unsigned arg)
 {
     uint64_t kind = random_below(aim->r, 100);
+    uint32_t frame = some_frame(aim);
 
     if (kind < 35)
-        value_handle(op, arg, ARG_WIN, some_frame(aim), (int32_t)random_below(aim->r, 2) * small_offset(aim->r));
+        value_handle(op, arg, ARG_WIN, frame, random_chance(aim->r, 50) ? small_offset(aim->r) : 0);
     else if (kind < 55)
         op->a[arg] += op->kind[arg] == ARG_RAW ? 1 : trace_handle(0, small_offset(aim->r));
     else
@@ -163,6 +167,7 @@ static void bad_gpa(const struct aim *aim, struct trace_op *op, unsigned arg)
 {
     const struct sketch_tvm *tvm = aim->s->tvms != 0 ? &aim->s->tvm[random_below(aim->r, aim->s->tvms)] : NULL;
     uint64_t edge = LAYOUT_REGION;
+    uint64_t back = random_below(aim->r, 3) * PAGE_SIZE;
 
     if (tvm != NULL && tvm->regions != 0) {
         unsigned i = (unsigned)random_below(aim->r, tvm->regions);
@@ -176,9 +181,7 @@ static void bad_gpa(const struct aim *aim, struct trace_op *op, unsigned arg)
     case 2: value_raw(op, arg, edge - PAGE_SIZE); break;
     case 3: value_raw(op, arg, edge + PAGE_SIZE); break;
     case 4: value_raw(op, arg, op->a[arg] + (uint64_t)(int64_t)small_offset(aim->r)); break;
-    case 5:
-        value_raw(op, arg, (1ull << (41 + 9 * random_below(aim->r, 3))) - random_below(aim->r, 3) * PAGE_SIZE);
-        break;
+    case 5: value_raw(op, arg, (1ull << (41 + 9 * random_below(aim->r, 3))) - back); break;
     case 6: value_raw(op, arg, LAYOUT_SECOND_REGION + PAGE_SIZE * random_below(aim->r, 4)); break;
     default: value_raw(op, arg, value_edge(aim->r, op->a[arg])); break;
     }
@@ -201,9 +204,11 @@ void value_good(const struct aim *aim, enum abi_arg_kind kind, struct trace_op *
         value_handle(op, arg, ARG_WIN, first != NO_RUN ? first : (uint32_t)random_below(r, 32), 0);
         break;
     case ABI_KIND_HOST_BUF:
-        value_handle(op, arg, ARG_RAM, (uint32_t)random_below(r, 16), (int32_t)random_below(r, 3) * 16);
+    case ABI_KIND_HOST_PAGE:
+        value_handle(op, arg, ARG_RAM, (uint32_t)random_below(r, 16), 0);
+        if (kind == ABI_KIND_HOST_BUF && random_chance(r, 60))
+            op->a[arg] = trace_handle(trace_handle_index(op->a[arg]), 16 * (int32_t)random_below(r, 5));
         break;
-    case ABI_KIND_HOST_PAGE: value_handle(op, arg, ARG_RAM, (uint32_t)random_below(r, 16), 0); break;
     case ABI_KIND_GPA:
     case ABI_KIND_GPA_PAGE: value_raw(op, arg, LAYOUT_REGION + PAGE_SIZE * random_below(r, 4)); break;
     case ABI_KIND_LEN: value_raw(op, arg, lengths[random_below(r, sizeof(lengths) / sizeof(lengths[0]))]); break;
@@ -297,18 +302,20 @@ uint64_t value_guest_address(const struct aim *aim, const struct sketch_tvm *tvm
         return tvm->gpa[random_below(r, tvm->mapped)] + offset;
     if (random_chance(r, 70))
         return value_next_gpa(aim, tvm, PAGE_SIZE) + offset;
-    return random_chance(r, 50) ? value_edge(r, LAYOUT_REGION + LAYOUT_REGION_LEN)
-                                : random_next(r) >> random_below(r, 40);
+    uint64_t anything = random_next(r);
+    return random_chance(r, 50) ? value_edge(r, LAYOUT_REGION + LAYOUT_REGION_LEN) : anything >> random_below(r, 40);
 }
 
 void value_host_address(const struct aim *aim, struct trace_op *op, unsigned arg)
 {
     uint64_t kind = random_below(aim->r, 100);
+    uint32_t frame = some_frame(aim);
+    int32_t offset = (int32_t)(random_below(aim->r, 512) * 8);
 
     if (kind < 55)
-        value_handle(op, arg, ARG_WIN, some_frame(aim), (int32_t)(random_below(aim->r, 512) * 8));
+        value_handle(op, arg, ARG_WIN, frame, offset);
     else if (kind < 75)
-        value_handle(op, arg, ARG_RAM, (uint32_t)random_below(aim->r, 16), (int32_t)(random_below(aim->r, 512) * 8));
+        value_handle(op, arg, ARG_RAM, frame % 16, offset);
     else
         edge_address(aim, op, arg);
 }
