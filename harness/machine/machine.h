@@ -57,6 +57,8 @@ struct tlb_entry {
     uint64_t va_page;  /* virtual page number */
     uint64_t gpa_page; /* guest-physical page number (V=1), else equal to pa_page */
     uint64_t pa_page;  /* physical page number */
+    uint8_t va_shift;  /* log2 of what the first-stage leaf covers (64 when bare): a fence for any address of it counts */
+    uint8_t gpa_shift; /* the same for the G-stage leaf */
     uint8_t perm;      /* what the page tables allow: PMP_R | PMP_W | PMP_X */
     uint8_t pmp;       /* what PMP allowed when the entry was made: PMP_R | PMP_W | PMP_X */
 };

@@ -1,0 +1,247 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Inside of the simulated machine: what its files share with each other and with nobody else.
+ *
+ * Memory is one mapping per machine: monitor, host RAM and window, with inaccessible pages between them, so that
+ * an access beyond any of the three stops the process. Frames are numbered: host RAM first, then the window.
+ */
+#ifndef TOUCHSTONE_HARNESS_MACHINE_INTERNAL_H
+#define TOUCHSTONE_HARNESS_MACHINE_INTERNAL_H
+
+#include <setjmp.h>
+
+#include "harness/machine/machine.h"
+
+/* Numbers of CSRs that the machine itself looks at. */
+#define CSR_STIMECMP 0x14du
+#define CSR_SATP 0x180u
+#define CSR_HGATP 0x680u
+#define CSR_VSATP 0x280u
+
+/* One slot in machine_hart.csr per stored CSR of csr_file.def. */
+enum csr_slot {
+#define CSR_PLAIN(name, number, writable) SLOT_##name,
+#define CSR_RULED(name, number) SLOT_##name,
+#define CSR_VIEW(name, number)
+#define CSR_CONST(name, number, value)
+#include "harness/machine/csr_file.def"
+    SLOT_COUNT
+};
+_Static_assert(SLOT_COUNT <= MACHINE_CSR_SLOTS, "every stored CSR has a slot");
+
+/* mstatus; sstatus and vsstatus have those of its bits that a supervisor may see. */
+#define STATUS_SIE (UINT64_C(1) << 1)
+#define STATUS_MIE (UINT64_C(1) << 3)
+#define STATUS_SPIE (UINT64_C(1) << 5)
+#define STATUS_MPIE (UINT64_C(1) << 7)
+#define STATUS_SPP (UINT64_C(1) << 8)
+#define STATUS_MPP_SHIFT 11
+#define STATUS_MPP (UINT64_C(3) << STATUS_MPP_SHIFT)
+#define STATUS_FS (UINT64_C(3) << 13)
+#define STATUS_MPRV (UINT64_C(1) << 17)
+#define STATUS_SUM (UINT64_C(1) << 18)
+#define STATUS_MXR (UINT64_C(1) << 19)
+#define STATUS_TVM (UINT64_C(1) << 20)
+#define STATUS_TW (UINT64_C(1) << 21)
+#define STATUS_TSR (UINT64_C(1) << 22)
+#define STATUS_UXL_64 (UINT64_C(2) << 32)
+#define STATUS_SXL_64 (UINT64_C(2) << 34)
+#define STATUS_GVA (UINT64_C(1) << 38)
+#define STATUS_MPV (UINT64_C(1) << 39)
+#define STATUS_SD (UINT64_C(1) << 63)
+
+#define HSTATUS_GVA (UINT64_C(1) << 6)
+#define HSTATUS_SPV (UINT64_C(1) << 7)
+#define HSTATUS_SPVP (UINT64_C(1) << 8)
+#define HSTATUS_VTVM (UINT64_C(1) << 20)
+#define HSTATUS_VTW (UINT64_C(1) << 21)
+
+#define ENVCFG_STCE (UINT64_C(1) << 63)
+#define COUNTER_TM (UINT64_C(1) << 1)
+
+#define TRAP_INTERRUPT (UINT64_C(1) << 63)
+enum {
+    IRQ_SSI = 1,
+    IRQ_VSSI = 2,
+    IRQ_MSI = 3,
+    IRQ_STI = 5,
+    IRQ_VSTI = 6,
+    IRQ_SEI = 9,
+    IRQ_VSEI = 10
+};
+#define IRQ_BIT(n) (UINT64_C(1) << (n))
+#define IRQ_S_BITS (IRQ_BIT(IRQ_SSI) | IRQ_BIT(IRQ_STI) | IRQ_BIT(IRQ_SEI))
+#define IRQ_VS_BITS (IRQ_BIT(IRQ_VSSI) | IRQ_BIT(IRQ_VSTI) | IRQ_BIT(IRQ_VSEI))
+
+/* What a PMP entry covers, decoded when it is written. */
+struct pmp_range {
+    uint64_t first, last; /* both included; first > last when the entry matches nothing */
+    uint8_t perm;
+};
+
+/* Per hart, restored by a reset like struct machine_hart. */
+struct hart_private {
+    struct pmp_range pmp[PMP_ENTRIES];
+    uint32_t tlb_valid; /* valid entries in machine_hart.tlb */
+    bool busy;          /* inside monitor_trap or monitor_hart_wake */
+};
+
+/* Frame flags. */
+#define FRAME_DIRTY 1u   /* differs from the snapshot, perhaps */
+#define FRAME_CHANGED 2u /* window frame written since machine_changes_clear */
+
+struct machine_private {
+    uint8_t *arena;
+    size_t arena_size;
+    size_t monitor_bytes;
+    uint32_t frames;         /* host RAM and window */
+    uint8_t *snapshot;       /* contents of all frames right after boot, frame by frame */
+    uint8_t *monitor_at_boot;
+    uint8_t *frame_flags;
+    uint32_t *dirty;
+    uint32_t dirty_count;
+    uint32_t *changed;
+    uint32_t changed_count;
+    struct hart_private hart[MONITOR_MAX_HARTS];
+    struct hart_private hart_at_boot[MONITOR_MAX_HARTS];
+    struct machine *at_boot; /* copy of the public part */
+    bool can_unwind;         /* `unwind` is valid */
+    jmp_buf unwind;          /* to the outermost entry into the monitor */
+};
+
+/* --- memory.c --------------------------------------------------------------------------------------------------- */
+
+bool memory_create(struct machine *m);
+void memory_destroy(struct machine *m);
+
+/* Remember the present contents as what memory_restore brings back. */
+bool memory_snapshot(struct machine *m);
+void memory_restore(struct machine *m);
+
+/* Contents of frame `n` now and at the snapshot. */
+uint8_t *memory_frame(const struct machine *m, uint32_t frame);
+const uint8_t *memory_frame_at_boot(const struct machine *m, uint32_t frame);
+
+/* Slow path of the two below. */
+void memory_mark_new(struct machine *m, uint32_t frame, uint8_t flags);
+
+static inline void memory_mark_host(struct machine *m, uint32_t host_frame)
+{
+    if (m->private->frame_flags[host_frame] != FRAME_DIRTY)
+        memory_mark_new(m, host_frame, FRAME_DIRTY);
+}
+
+static inline void memory_mark_window(struct machine *m, uint32_t window_frame)
+{
+    uint32_t frame = m->config.host_pages + window_frame;
+    if (m->private->frame_flags[frame] != (FRAME_DIRTY | FRAME_CHANGED))
+        memory_mark_new(m, frame, FRAME_DIRTY | FRAME_CHANGED);
+}
+
+/* Mark whatever frames [p, p + len) of host RAM or window touches. False when it is neither. */
+bool memory_mark_pointer(struct machine *m, const void *p, size_t len);
+
+/* Is [p, p + len) within the window as the process sees it? */
+bool memory_points_to_window(const struct machine *m, const void *p, size_t len);
+
+/* --- csr.c ------------------------------------------------------------------------------------------------------ */
+
+/* hal_csr_swap without its event: save all of WORLD_CSRS, then load them, in the order of the list. */
+void csr_swap(struct machine *m, uint32_t h, uint64_t *save, const uint64_t *load);
+uint64_t csr_world_read(const struct machine *m, uint32_t h, unsigned slot);
+void csr_world_write(struct machine *m, uint32_t h, unsigned slot, uint64_t value);
+
+/* mip as the hart sees it: latched bits, hvip, timers, machine software interrupt. */
+uint64_t csr_interrupts_pending(const struct machine *m, uint32_t h);
+
+void csr_mstatus_write(struct machine *m, uint32_t h, uint64_t value);
+
+/* Does csr_file.def have this number? */
+bool csr_exists(unsigned csr);
+
+/* --- pmp.c ------------------------------------------------------------------------------------------------------ */
+
+/* Write an entry with its WARL rules. True when something changed. */
+bool pmp_write(struct machine *m, uint32_t h, unsigned index, uint8_t config, uint64_t addr);
+
+/* What one access of `len` bytes may do: the lowest matching entry must cover all of it. */
+uint8_t pmp_access(const struct machine *m, uint32_t h, uint64_t pa, uint64_t len);
+
+/* What every access within the page may do; false when that is not the same for all of the page. */
+bool pmp_page(const struct machine *m, uint32_t h, uint64_t pa_page, uint8_t *perm);
+
+/* --- tlb.c ------------------------------------------------------------------------------------------------------ */
+
+/* What selects an entry besides the page: the mode of the hart now. */
+struct tlb_space {
+    bool virt;
+    bool bare;
+    uint16_t asid;
+    uint16_t vmid;
+};
+
+struct tlb_space tlb_space_now(const struct machine *m, uint32_t h);
+const struct tlb_entry *tlb_find(const struct machine *m, uint32_t h, struct tlb_space space, uint64_t va_page);
+void tlb_fill(struct machine *m, uint32_t h, const struct tlb_entry *entry);
+
+/* sfence.vma, hfence.gvma and hfence.vvma, all with x0, x0. */
+void tlb_fence_all(struct machine *m, uint32_t h);
+
+/* --- walk.c ----------------------------------------------------------------------------------------------------- */
+
+struct walk_result {
+    bool ok;
+    struct trap trap;       /* when !ok */
+    uint64_t pa;
+    struct tlb_entry entry; /* what the hardware may cache; `pmp` is not filled in */
+};
+
+/* Translate `va` for an access of `kind` in the current mode of the hart. PMP is consulted for table reads only. */
+struct walk_result walk(const struct machine *m, uint32_t h, uint64_t va, enum access_kind kind);
+
+/* Cause of an access fault, page fault or guest-page fault for a kind of access. */
+uint64_t cause_access_fault(enum access_kind kind);
+uint64_t cause_page_fault(enum access_kind kind);
+uint64_t cause_guest_page_fault(enum access_kind kind);
+
+/* --- trap.c ----------------------------------------------------------------------------------------------------- */
+
+/*
+ * Run `boot` (monitor_boot_hart) on hart `h` with the same protection that traps have, then resume it or leave it parked.
+ */
+void trap_boot_hart(struct machine *m, uint32_t h, bool boot, uint64_t entry, uint64_t opaque);
+
+/* Hart `h` waits: let every other hart that can take its machine software interrupt serve it. */
+void trap_serve_others(struct machine *m, uint32_t h);
+
+/* --- violation.c ------------------------------------------------------------------------------------------------ */
+
+/* Keep the first violation. */
+void violation_record(struct machine *m, uint32_t h, enum machine_violation_kind kind, const char *text);
+
+/*
+ * Record, stop the machine and leave the monitor at once. Outside the monitor there is nobody to return to: the
+ * process ends.
+ */
+_Noreturn void violation_unwind(struct machine *m, uint32_t h, enum machine_violation_kind kind, const char *text);
+
+/* --- small helpers ---------------------------------------------------------------------------------------------- */
+
+static inline void emit(struct machine *m, enum machine_event_kind kind, uint32_t h, uint64_t a, uint64_t b, uint64_t c)
+{
+    if (m->on_event == NULL)
+        return;
+    struct machine_event event = {.kind = kind, .hart = h, .a = a, .b = b, .c = c};
+    m->on_event(m->event_data, &event);
+}
+
+/* Deterministic junk: a different number for each (seed, n). */
+static inline uint64_t junk(uint64_t seed, uint64_t n)
+{
+    uint64_t z = seed * 0xd1342543de82ef95u + (n + 1) * 0x9e3779b97f4a7c15u;
+    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
+    z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
+    return z ^ (z >> 31);
+}
+
+#endif

@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Physical memory of the simulated machine, and how it goes back to what it was: every writer marks the frames it
+ * touches, and a reset copies only those. The monitor's own memory is written by the monitor without telling anybody,
+ * so it is copied whole; it is small.
+ *
+ * Memory of one machine:  | monitor | hole | host RAM | hole | window | hole |   (holes are inaccessible)
+ */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "harness/machine/internal.h"
+#include "harness/machine/sanitize.h"
+
+#define HOLE_BYTES 65536u
+
+static size_t round_to_page(size_t bytes)
+{
+    return (bytes + PAGE_MASK) & ~(size_t)PAGE_MASK;
+}
+
+static bool make_accessible(uint8_t *at, size_t bytes)
+{
+    return mprotect(at, bytes, PROT_READ | PROT_WRITE) == 0;
+}
+
+/* The window starts with nothing but non-zero words: whoever forgets to scrub shows them. */
+static void fill_window(struct machine *m)
+{
+    for (uint32_t frame = 0; frame < m->config.window_pages; frame++) {
+        uint8_t *at = m->window + (size_t)frame * PAGE_SIZE;
+        uint64_t first = junk(m->config.seed, UINT64_C(0x77696e) << 32 | frame);
+        for (uint32_t i = 0; i < PAGE_SIZE / 8; i++) {
+            uint64_t word = (first + i * 0x9e3779b97f4a7c15u) | 1;
+            memcpy(at + i * 8, &word, 8);
+        }
+    }
+}
+
+bool memory_create(struct machine *m)
+{
+    struct machine_private *p = m->private;
+    size_t host_bytes = (size_t)m->config.host_pages * PAGE_SIZE;
+    size_t window_bytes = (size_t)m->config.window_pages * PAGE_SIZE;
+
+    p->monitor_bytes = monitor_size(m->config.window_pages);
+    p->frames = m->config.host_pages + m->config.window_pages;
+    size_t monitor_room = round_to_page(p->monitor_bytes);
+    p->arena_size = monitor_room + host_bytes + window_bytes + 3 * (size_t)HOLE_BYTES;
+    void *arena = mmap(NULL, p->arena_size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (arena == MAP_FAILED)
+        return false;
+    p->arena = arena;
+    uint8_t *host = p->arena + monitor_room + HOLE_BYTES;
+    uint8_t *window = host + host_bytes + HOLE_BYTES;
+    if (!make_accessible(p->arena, monitor_room) || !make_accessible(host, host_bytes) ||
+        !make_accessible(window, window_bytes))
+        return false;
+    m->monitor = (struct monitor *)(void *)p->arena;
+    m->host_ram = host;
+    m->window = window;
+    sanitize_forbid(p->arena + p->monitor_bytes, monitor_room - p->monitor_bytes);
+
+    p->frame_flags = calloc(p->frames, 1);
+    p->dirty = calloc(p->frames, sizeof(*p->dirty));
+    p->changed = calloc(m->config.window_pages, sizeof(*p->changed));
+    p->monitor_at_boot = malloc(p->monitor_bytes);
+    /* Mapped rather than allocated: frames that were never written need no memory here either. */
+    void *snapshot = mmap(NULL, host_bytes + window_bytes, PROT_READ | PROT_WRITE,
+                          MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    p->snapshot = snapshot == MAP_FAILED ? NULL : snapshot;
+    if (p->frame_flags == NULL || p->dirty == NULL || p->changed == NULL || p->monitor_at_boot == NULL ||
+        p->snapshot == NULL)
+        return false;
+    fill_window(m);
+    memcpy(p->snapshot + host_bytes, window, window_bytes);
+    return true;
+}
+
+void memory_destroy(struct machine *m)
+{
+    struct machine_private *p = m->private;
+
+    if (p->arena != NULL) {
+        sanitize_allow(p->arena, p->arena_size);
+        munmap(p->arena, p->arena_size);
+    }
+    if (p->snapshot != NULL)
+        munmap(p->snapshot, (size_t)p->frames * PAGE_SIZE);
+    free(p->frame_flags);
+    free(p->dirty);
+    free(p->changed);
+    free(p->monitor_at_boot);
+}
+
+uint8_t *memory_frame(const struct machine *m, uint32_t frame)
+{
+    if (frame < m->config.host_pages)
+        return m->host_ram + (size_t)frame * PAGE_SIZE;
+    return m->window + (size_t)(frame - m->config.host_pages) * PAGE_SIZE;
+}
+
+const uint8_t *memory_frame_at_boot(const struct machine *m, uint32_t frame)
+{
+    return m->private->snapshot + (size_t)frame * PAGE_SIZE;
+}
+
+void memory_mark_new(struct machine *m, uint32_t frame, uint8_t flags)
+{
+    struct machine_private *p = m->private;
+    uint8_t before = p->frame_flags[frame];
+
+    if ((before & FRAME_DIRTY) == 0)
+        p->dirty[p->dirty_count++] = frame;
+    if ((flags & ~before & FRAME_CHANGED) != 0)
+        p->changed[p->changed_count++] = frame - m->config.host_pages;
+    p->frame_flags[frame] = before | flags | FRAME_DIRTY;
+}
+
+bool memory_points_to_window(const struct machine *m, const void *p, size_t len)
+{
+    uintptr_t at = (uintptr_t)p;
+    uintptr_t start = (uintptr_t)m->window;
+    size_t bytes = (size_t)m->config.window_pages * PAGE_SIZE;
+
+    return at >= start && at - start <= bytes && len <= bytes - (at - start);
+}
+
+bool memory_mark_pointer(struct machine *m, const void *p, size_t len)
+{
+    if (len == 0)
+        return true;
+    if (memory_points_to_window(m, p, len)) {
+        size_t offset = (size_t)((const uint8_t *)p - m->window);
+        for (size_t frame = offset >> PAGE_SHIFT; frame <= (offset + len - 1) >> PAGE_SHIFT; frame++)
+            memory_mark_window(m, (uint32_t)frame);
+        return true;
+    }
+    uintptr_t at = (uintptr_t)p;
+    uintptr_t start = (uintptr_t)m->host_ram;
+    size_t bytes = (size_t)m->config.host_pages * PAGE_SIZE;
+    if (at < start || at - start > bytes || len > bytes - (at - start))
+        return false;
+    size_t offset = at - start;
+    for (size_t frame = offset >> PAGE_SHIFT; frame <= (offset + len - 1) >> PAGE_SHIFT; frame++)
+        memory_mark_host(m, (uint32_t)frame);
+    return true;
+}
+
+bool memory_snapshot(struct machine *m)
+{
+    struct machine_private *p = m->private;
+
+    for (uint32_t i = 0; i < p->dirty_count; i++) {
+        uint32_t frame = p->dirty[i];
+        memcpy(p->snapshot + (size_t)frame * PAGE_SIZE, memory_frame(m, frame), PAGE_SIZE);
+        p->frame_flags[frame] = 0;
+    }
+    p->dirty_count = 0;
+    p->changed_count = 0;
+    memcpy(p->monitor_at_boot, m->monitor, p->monitor_bytes);
+    return true;
+}
+
+void memory_restore(struct machine *m)
+{
+    struct machine_private *p = m->private;
+
+    for (uint32_t i = 0; i < p->dirty_count; i++) {
+        uint32_t frame = p->dirty[i];
+        memcpy(memory_frame(m, frame), memory_frame_at_boot(m, frame), PAGE_SIZE);
+        p->frame_flags[frame] = 0;
+    }
+    p->dirty_count = 0;
+    p->changed_count = 0;
+    memcpy(m->monitor, p->monitor_at_boot, p->monitor_bytes);
+}
+
+/* --- inspection ------------------------------------------------------------------------------------------------- */
+
+static bool within(uint64_t pa, uint64_t len, uint64_t base, uint64_t size)
+{
+    return pa >= base && pa - base < size && len <= size - (pa - base);
+}
+
+bool machine_is_host_ram(const struct machine *m, uint64_t pa, uint64_t len)
+{
+    return within(pa, len, MACHINE_HOST_BASE, (uint64_t)m->config.host_pages * PAGE_SIZE);
+}
+
+bool machine_is_window(const struct machine *m, uint64_t pa, uint64_t len)
+{
+    return within(pa, len, MACHINE_WINDOW_BASE, (uint64_t)m->config.window_pages * PAGE_SIZE);
+}
+
+const uint8_t *machine_peek(const struct machine *m, uint64_t pa, uint64_t len)
+{
+    if (machine_is_host_ram(m, pa, len))
+        return m->host_ram + (pa - MACHINE_HOST_BASE);
+    if (machine_is_window(m, pa, len))
+        return m->window + (pa - MACHINE_WINDOW_BASE);
+    return NULL;
+}
+
+bool machine_poke(struct machine *m, uint64_t pa, const void *src, uint64_t len)
+{
+    const uint8_t *at = machine_peek(m, pa, len);
+
+    if (at == NULL)
+        return false;
+    if (len == 0)
+        return true;
+    memory_mark_pointer(m, at, len);
+    memcpy((machine_is_window(m, pa, len) ? m->window + (pa - MACHINE_WINDOW_BASE)
+                                          : m->host_ram + (pa - MACHINE_HOST_BASE)),
+           src, len);
+    return true;
+}
+
+uint32_t machine_changes(const struct machine *m, const uint32_t **frames)
+{
+    *frames = m->private->changed;
+    return m->private->changed_count;
+}
+
+void machine_changes_clear(struct machine *m)
+{
+    struct machine_private *p = m->private;
+
+    for (uint32_t i = 0; i < p->changed_count; i++)
+        p->frame_flags[m->config.host_pages + p->changed[i]] &= (uint8_t)~FRAME_CHANGED;
+    p->changed_count = 0;
+}

@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Translation caches. An entry holds the end of a whole translation for one 4 KiB page, with what PMP allowed when it
+ * was made, and stays until a fence whose operands cover it, whatever happens to tables, PMP or hgatp meanwhile.
+ * That is the least that the architecture grants, so a fence that is missing or wrongly encoded shows.
+ *
+ * An entry of a guest combines both stages: it falls to a fence of either stage that covers it. An entry without
+ * first-stage translation does not depend on any first-stage table: only fences for the G-stage touch it, and for V=0,
+ * where PMP results are all it holds, only sfence.vma of all address spaces.
+ */
+#include "harness/machine/internal.h"
+
+#define ATP_MODE_SHIFT 60
+#define ATP_ASID_SHIFT 44
+#define VMID_MASK 0x3fffu
+
+/* VMID that hgatp names now. */
+static uint16_t current_vmid(const struct machine_hart *hart)
+{
+    return (uint16_t)(hart->csr[SLOT_hgatp] >> ATP_ASID_SHIFT & VMID_MASK);
+}
+
+struct tlb_space tlb_space_now(const struct machine *m, uint32_t h)
+{
+    const struct machine_hart *hart = &m->hart[h];
+    uint64_t root = hart->virt ? hart->csr[SLOT_vsatp] : hart->csr[SLOT_satp];
+    struct tlb_space space = {.virt = hart->virt, .bare = root >> ATP_MODE_SHIFT == 0};
+
+    if (!space.bare)
+        space.asid = (uint16_t)(root >> ATP_ASID_SHIFT);
+    if (space.virt)
+        space.vmid = current_vmid(hart);
+    return space;
+}
+
+static bool in_space(const struct tlb_entry *e, struct tlb_space space)
+{
+    return e->valid && e->virt == space.virt && e->bare == space.bare && e->asid == space.asid &&
+           e->vmid == space.vmid;
+}
+
+const struct tlb_entry *tlb_find(const struct machine *m, uint32_t h, struct tlb_space space, uint64_t va_page)
+{
+    const struct machine_hart *hart = &m->hart[h];
+
+    if (m->private->hart[h].tlb_valid == 0)
+        return NULL;
+    for (unsigned i = 0; i < MACHINE_TLB_ENTRIES; i++) {
+        if (hart->tlb[i].va_page == va_page && in_space(&hart->tlb[i], space))
+            return &hart->tlb[i];
+    }
+    return NULL;
+}
+
+void tlb_fill(struct machine *m, uint32_t h, const struct tlb_entry *entry)
+{
+    struct machine_hart *hart = &m->hart[h];
+    struct tlb_space space = {.virt = entry->virt, .bare = entry->bare, .asid = entry->asid, .vmid = entry->vmid};
+    struct tlb_entry *old = (struct tlb_entry *)tlb_find(m, h, space, entry->va_page);
+
+    /* One entry per page: which of two the hardware would use is nobody's to choose. */
+    if (old == NULL) {
+        old = &hart->tlb[hart->tlb_next];
+        hart->tlb_next = (hart->tlb_next + 1) % MACHINE_TLB_ENTRIES;
+        if (!old->valid)
+            m->private->hart[h].tlb_valid++;
+    }
+    *old = *entry;
+    old->valid = true;
+}
+
+static void forget(struct machine *m, uint32_t h, struct tlb_entry *e)
+{
+    e->valid = false;
+    m->private->hart[h].tlb_valid--;
+}
+
+void tlb_fence_all(struct machine *m, uint32_t h)
+{
+    /* hfence.gvma x0, x0 takes the entries of every VMID, which leaves nothing for hfence.vvma to choose from. */
+    if (m->private->hart[h].tlb_valid == 0)
+        return;
+    for (unsigned i = 0; i < MACHINE_TLB_ENTRIES; i++)
+        m->hart[h].tlb[i].valid = false;
+    m->private->hart[h].tlb_valid = 0;
+}
+
+/* Does the leaf that covers `page` cover address `addr` too? */
+static bool leaf_covers(uint64_t page, uint8_t shift, uint64_t addr)
+{
+    return shift >= 64 || (page << PAGE_SHIFT) >> shift == addr >> shift;
+}
+
+/* Forget first-stage entries that match the operands, among those that `virt` and `vmid` select. */
+static void fence_first_stage(struct machine *m, uint32_t h, bool virt, uint16_t vmid, bool all_va, uint64_t va,
+                              bool all_asid, uint64_t asid)
+{
+    for (unsigned i = 0; i < MACHINE_TLB_ENTRIES && m->private->hart[h].tlb_valid != 0; i++) {
+        struct tlb_entry *e = &m->hart[h].tlb[i];
+        if (!e->valid || e->virt != virt || (virt && e->vmid != vmid))
+            continue;
+        if (e->bare && (virt || !all_asid))
+            continue; /* no first-stage table, no address space */
+        if (!all_asid && e->asid != (uint16_t)asid)
+            continue;
+        if (!all_va && !(e->bare ? e->va_page == va >> PAGE_SHIFT : leaf_covers(e->va_page, e->va_shift, va)))
+            continue;
+        forget(m, h, e);
+    }
+}
+
+void machine_sfence_vma(struct machine *m, uint32_t h, bool all_va, uint64_t va, bool all_asid, uint64_t asid)
+{
+    fence_first_stage(m, h, m->hart[h].virt, current_vmid(&m->hart[h]), all_va, va, all_asid, asid);
+}
+
+void machine_hfence_vvma(struct machine *m, uint32_t h, bool all_va, uint64_t va, bool all_asid, uint64_t asid)
+{
+    fence_first_stage(m, h, true, current_vmid(&m->hart[h]), all_va, va, all_asid, asid);
+}
+
+void machine_hfence_gvma(struct machine *m, uint32_t h, bool all_gpa, uint64_t gpa_shifted, bool all_vmid, uint64_t vmid)
+{
+    for (unsigned i = 0; i < MACHINE_TLB_ENTRIES && m->private->hart[h].tlb_valid != 0; i++) {
+        struct tlb_entry *e = &m->hart[h].tlb[i];
+        if (!e->valid || !e->virt)
+            continue;
+        if (!all_vmid && e->vmid != (vmid & VMID_MASK))
+            continue;
+        /* rs1 holds the guest-physical address shifted right by two: an unshifted one names another page. */
+        if (!all_gpa && !leaf_covers(e->gpa_page, e->gpa_shift, gpa_shifted << 2))
+            continue;
+        forget(m, h, e);
+    }
+}

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Broken rules. The first is kept until somebody clears it. One after which the monitor cannot go on ends the
+ * monitor's work where it stands and stops the machine, so that what a broken monitor would do next is never judged.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "harness/machine/internal.h"
+
+void violation_record(struct machine *m, uint32_t h, enum machine_violation_kind kind, const char *text)
+{
+    if (m->violation.kind != VIOLATION_NONE)
+        return;
+    m->violation.kind = kind;
+    m->violation.hart = h;
+    snprintf(m->violation.text, sizeof(m->violation.text), "%s", text);
+}
+
+_Noreturn void violation_unwind(struct machine *m, uint32_t h, enum machine_violation_kind kind, const char *text)
+{
+    violation_record(m, h, kind, text);
+    m->halted = true;
+    if (!m->private->can_unwind) {
+        fprintf(stderr, "machine: hart %u: %s (outside of any trap)\n", (unsigned)h, text);
+        abort();
+    }
+    longjmp(m->private->unwind, 1);
+}
+
+void machine_violation_clear(struct machine *m)
+{
+    m->violation.kind = VIOLATION_NONE;
+    m->violation.hart = 0;
+    m->violation.text[0] = '\0';
+}
