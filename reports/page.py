@@ -1,0 +1,463 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The report as one HTML page: no script, nothing loaded from anywhere, everything escaped.
+
+Each section answers one question and stands there even when its step was not run, because a check that did not
+happen must not look like one that passed.
+"""
+
+import os
+
+from blocks import bar, brief, esc, folded, lead, mark, moment, number, percent, source, table, tag, trace
+from collect import KINDS, SEVERITIES, passed, share
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+
+HOW_TO = {
+    "fuzz": "ci/fuzz",
+    "replay": "ci/fuzz",
+    "coverage": "ci/coverage",
+    "plants": "ci/test",
+    "switch": "ci/test",
+    "qemu": "ci/test",
+    "tests": "ci/test",
+    "bench": "ci/bench",
+}
+
+
+def render(results, earlier, line_coverage):
+    """The page. `earlier` are lines of the history, `line_coverage` a link to line-by-line coverage or None."""
+    with open(os.path.join(HERE, "page.css"), encoding="utf-8") as stream:
+        style = stream.read()
+    sections = (
+        ("findings", "Findings", findings(results)),
+        ("fuzz", "Fuzzing", fuzz(results)),
+        ("replay", "Corpora", replay(results)),
+        ("coverage", "Coverage", coverage(results, line_coverage)),
+        ("plants", "Planted bugs", plants(results)),
+        ("switch", "World switch", switch(results)),
+        ("qemu", "Boot", boot(results)),
+        ("tests", "Checks", tests(results)),
+        ("bench", "Speed", bench(results)),
+        ("history", "Earlier reports", history(earlier)),
+        ("environment", "Surroundings", environment(results)),
+    )
+    body = "".join(f'<section id="{key}"><h2>{title}</h2>\n{text}</section>\n' for key, title, text in sections)
+    links = " ".join(f'<a href="#{key}">{title}</a>' for key, title, _ in sections)
+    return (
+        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        '<meta name="color-scheme" content="light dark">\n'
+        f"<title>Touchstone: {esc(results['verdict']['text'].lower())}</title>\n"
+        f"<style>\n{style}</style>\n</head>\n<body>\n"
+        f"{head(results)}<nav>{links}</nav>\n<main>\n{body}</main>\n"
+        "<footer>Made by reports/report.py. results.json beside this page holds the same facts for programs.</footer>\n"
+        "</body>\n</html>\n"
+    )
+
+
+# ---------------------------------------------------------------- sections
+
+
+def not_run(kind):
+    return f'<p>{tag("idle", "not run")} No result in this report; <code>{HOW_TO[kind]}</code> makes one.</p>\n'
+
+
+def head(results):
+    verdict, project, totals = results["verdict"], results["project"], results["totals"]
+    commit = "no git checkout"
+    if project["commit"]:
+        commit = f'commit <code title="{project["commit"]}">{project["commit"][:10]}</code>'
+        commit += " with local changes" if project["modified"] else ""
+        commit += f' “{esc(project["subject"])}”' if project["subject"] else ""
+    reasons = "".join(f"<li>{esc(reason)}</li>" for reason in verdict["reasons"])
+    reasons = f"<ul>{reasons}</ul>" if reasons else ""
+    if results["missing"] and verdict["state"] != "unknown":
+        reasons += f'<p class="soft">Not run, and therefore not known: {esc(", ".join(results["missing"]))}.</p>'
+    older = [entry["file"] for entry in results["fragments"] if entry["older"]]
+    if older:
+        reasons += f'<p class="soft">Older than the commit: {esc(", ".join(older))}.</p>'
+
+    below = any(run["total"].get("passed") is False for run in results["coverage"])
+    figures = [
+        (
+            "executions",
+            bool(results["fuzz"]),
+            False,
+            brief(totals["executions"]),
+            f'{len(results["fuzz"])} engine{"s" if len(results["fuzz"]) != 1 else ""}',
+        ),
+        (
+            "findings",
+            True,
+            totals["fuzz_findings"] + totals["open_findings"] > 0,
+            number(max(totals["fuzz_findings"], totals["open_findings"])),
+            "reproducers kept",
+        ),
+        (
+            "seed coverage",
+            bool(results["coverage"]),
+            below,
+            percent(totals["coverage_percent"]),
+            f'{number(totals["lines_covered"])} of {number(totals["lines"])} lines',
+        ),
+        (
+            "plants detected",
+            bool(results["plants"]),
+            totals["plants_detected"] < totals["plants"],
+            f'{totals["plants_detected"]} of {totals["plants"]}',
+            "",
+        ),
+        (
+            "switch violations",
+            bool(results["switch"]),
+            totals["switch_violations"] > 0,
+            number(totals["switch_violations"]),
+            f'{brief(totals["switch_replays"])} replays',
+        ),
+        (
+            "boot checks",
+            bool(results["qemu"]),
+            totals["checks_failed"] > 0,
+            f'{totals["checks"] - totals["checks_failed"]} of {totals["checks"]}',
+            "in QEMU",
+        ),
+        (
+            "ci/test steps",
+            bool(results["tests"]),
+            totals["steps_failed"] > 0,
+            f'{totals["steps"] - totals["steps_failed"] - totals["steps_skipped"]} of {totals["steps"]}',
+            f'{totals["steps_skipped"]} skipped' if totals["steps_skipped"] else "",
+        ),
+    ]
+    cells = ""
+    for name, known, bad, value, note in figures:
+        if known:
+            small = f"<small>{esc(note)}</small>" if note else ""
+            cells += f'<div{" class=bad" if bad else ""}><dt>{name}</dt><dd>{value}{small}</dd></div>\n'
+        else:
+            cells += f'<div class="none"><dt>{name}</dt><dd>not run</dd></div>\n'
+    return (
+        f'<header>\n<h1>Touchstone</h1>\n<p class="when">{moment(results["generated"])} · {commit}</p>\n'
+        f'<div class="verdict {verdict["state"]}"><strong>{esc(verdict["text"])}</strong>{reasons}</div>\n'
+        f'<dl class="figures">\n{cells}</dl>\n</header>\n'
+    )
+
+
+def findings(results):
+    text = lead("What did the monitor do that it promised not to do? Each finding is a trace that shows it again.")
+    if not results["findings"]:
+        note = (
+            "No reproducer in findings/."
+            if not results["totals"]["fuzz_findings"]
+            else "The fuzzers counted findings, but findings/ holds no reproducer."
+        )
+        return text + f"<p>{note}</p>\n"
+    for finding in results["findings"]:
+        severity = finding["severity"]
+        chip = (
+            tag("bad" if severity in ("S0", "S1", "S2", "S3") else "warn", f"{severity} {SEVERITIES[severity]}")
+            if severity
+            else tag("warn", "not graded")
+        )
+        chip += "" if finding["status"] == "open" else " " + tag("idle", finding["status"])
+        facts = [finding[key] for key in ("oracle", "property", "call", "target", "engine") if finding[key]]
+        facts.append(finding["path"])
+        text += f'<article id="{esc(finding["id"])}">{chip}\n<h3>{esc(finding["title"])}</h3>\n'
+        text += f'<p class="soft">{" · ".join(map(esc, facts))}</p>\n'
+        if finding["problem"]:
+            text += f'<p>{tag("warn", "incomplete")} {esc(finding["problem"])}</p>\n'
+        if finding["trace"]:
+            text += f'<pre>{trace(finding["trace"], finding["operation"])}</pre>\n'
+        if finding["reproduce"]:
+            text += f'<p>Shown again by <code>{esc(finding["reproduce"])}</code></p>\n'
+        if finding["log"]:
+            text += folded("What a replay says", f'<pre class="log">{esc(finding["log"])}</pre>\n')
+        text += "</article>\n"
+    if results["findings_left_out"]:
+        text += f'<p>{number(results["findings_left_out"])} more are in findings/.</p>\n'
+    return text
+
+
+def fuzz(results):
+    text = lead("How hard was the SBI interface attacked, and how far did the attack get?")
+    if not results["fuzz"]:
+        return text + not_run("fuzz")
+    rows = []
+    for run in results["fuzz"]:
+        found = tag("bad", number(run["findings"])) if run["findings"] else tag("good", "0")
+        stability = "–" if run["stability"] is None else f'{run["stability"]:.2f} %'
+        rows.append(
+            [
+                esc(run["target"]),
+                esc(run["engine"]),
+                number(run["executions"]),
+                number(run["seconds"]),
+                number(run["executions_per_second"]),
+                number(run["edges"]),
+                number(run["corpus"]),
+                stability,
+                found,
+            ]
+        )
+    columns = [
+        "target",
+        "engine",
+        ">executions",
+        ">seconds",
+        ">per second",
+        ">edges",
+        ">corpus",
+        ">stability",
+        ">findings",
+    ]
+    text += table(columns, rows)
+    text += "".join(source(run) for run in results["fuzz"])
+    return (
+        text
+        + '<p class="soft">Edges are counted by each engine in its own way and do not compare between engines.</p>\n'
+    )
+
+
+def replay(results):
+    text = lead("Do all seeds and regressions still do, step by step, what was recorded?")
+    if not results["replay"]:
+        return text + not_run("replay")
+    for run in results["replay"]:
+        bad = [file for file in run["files"] if not passed(file["status"])]
+        steps = sum(file["steps"] for file in run["files"])
+        text += (
+            source(run)
+            + f'<p>{number(len(run["files"]))} traces, {number(steps)} steps, {len(bad)} not as recorded.</p>\n'
+        )
+        rows = [
+            [
+                f'<code>{esc(file["file"])}</code>',
+                number(file["steps"]),
+                f'<code>{esc(file["hash"][:16])}</code>',
+                mark(file["status"]),
+            ]
+            for file in bad + [file for file in run["files"] if file not in bad]
+        ]
+        text += folded("All traces", table(["trace", ">steps", "state hash", "result"], rows), bool(bad))
+    return text
+
+
+def coverage(results, line_coverage):
+    text = lead("How much of the monitor do the shipped seeds alone reach?")
+    if not results["coverage"]:
+        return text + not_run("coverage")
+    for run in results["coverage"]:
+        total = run["total"]
+        floor = total.get("floor", 80.0)
+        text += source(run)
+        gate = (
+            ""
+            if "passed" not in total
+            else " "
+            + (tag("good", f"✓ floor {floor:g} %") if total["passed"] else tag("bad", f"✗ below {floor:g} %"))
+        )
+        lines = f'{number(total["covered"])} of {number(total["lines"])} gated lines'
+        text += f'<p>{lines}, {percent(total["percent"])}{gate}</p>\n'
+        folders = {}
+        for file in run["files"]:
+            folders.setdefault(os.path.dirname(file["file"]) or ".", []).append(file)
+        rows = []
+        for folder in sorted(folders):
+            rows.append(("folder", coverage_row(folder + "/", folders[folder], floor)))
+            rows += [
+                ("file", coverage_row(os.path.basename(file["file"]), [file], floor))
+                for file in sorted(folders[folder], key=lambda file: file["file"])
+            ]
+        text += table(["file", ">lines", ">covered", "", ">percent", ">branches"], rows)
+    if line_coverage:
+        text += f'<p><a href="{esc(line_coverage)}">Line by line</a>, by llvm-cov.</p>\n'
+    return text
+
+
+def coverage_row(name, files, floor):
+    lines, covered = sum(file["lines"] for file in files), sum(file["covered"] for file in files)
+    branches = sum(file.get("branches", 0) for file in files)
+    taken = share(sum(file.get("branches_covered", 0) for file in files), branches)
+    reached = share(covered, lines)
+    return [esc(name), number(lines), number(covered), bar(reached, floor), percent(reached), percent(taken)]
+
+
+def plants(results):
+    text = lead("Would the harness notice? Each row is a real kind of bug, planted into a copy of the monitor.")
+    if not results["plants"]:
+        return text + not_run("plants")
+    for run in results["plants"]:
+        rows = []
+        for plant in run["plants"]:
+            if plant["build_failed"]:
+                outcome = tag("bad", "✗ does not build")
+            else:
+                outcome = tag("good", "✓ detected") if plant["detected"] else tag("bad", "✗ missed")
+            rows.append(
+                [
+                    esc(plant["id"]),
+                    outcome,
+                    esc(plant.get("oracle") or "–"),
+                    yes(plant.get("reached")),
+                    yes(plant.get("triggered")),
+                    number(plant.get("executions")),
+                    number(plant.get("cpu_seconds"), 2),
+                ]
+            )
+        detected = sum(plant["detected"] for plant in run["plants"])
+        text += source(run) + f'<p>{detected} of {len(run["plants"])} detected.</p>\n'
+        text += table(["plant", "outcome", "oracle", "reached", "triggered", ">executions", ">CPU seconds"], rows)
+    return text
+
+
+def yes(value):
+    return "–" if value is None else "yes" if value else "no"
+
+
+def switch(results):
+    text = lead(
+        "Does the firmware's own assembly give each world back exactly what was its own, and nothing of the other?"
+    )
+    if not results["switch"]:
+        return text + not_run("switch")
+    for run in results["switch"]:
+        names = element_names(run)
+        counted = any(isinstance(edge.get("elements"), dict) for edge in run["edges"])
+        rows = []
+        for edge in run["edges"]:
+            bad = tag("bad", number(edge["violations"])) if edge["violations"] else tag("good", "0")
+            cells = [esc(edge["edge"]), number(edge["replays"]), number(edge.get("pairs")), bad]
+            if counted:
+                cells += [element_cell(edge.get("elements") or {}, name) for name in names]
+            rows.append(cells)
+        columns = ["edge", ">replays", ">pairs", ">violations"] + (names if counted else [])
+        text += source(run) + table(columns, rows)
+        if names and not counted:
+            text += folded(
+                f"{len(names)} registers and CSRs are compared on every edge",
+                f'<p class="mono">{esc(", ".join(names))}</p>\n',
+            )
+        elif isinstance(run.get("elements"), int):
+            text += f'<p>{number(run["elements"])} registers and CSRs are compared on every edge.</p>\n'
+        listed = run.get("violations")
+        if isinstance(listed, list) and listed:
+            shown = "".join(f"<li><code>{esc(item)}</code></li>" for item in listed[:50])
+            text += f"<ul>{shown}</ul>\n"
+    return text
+
+
+def element_names(run):
+    """Names of what is compared: the fragment's list, or else what its edges mention."""
+    given = run.get("elements")
+    if isinstance(given, list):
+        return [str(item.get("name", item)) if isinstance(item, dict) else str(item) for item in given]
+    names = []
+    for edge in run["edges"]:
+        if isinstance(edge.get("elements"), dict):
+            names += [name for name in edge["elements"] if name not in names]
+    return names
+
+
+def element_cell(elements, name):
+    if name not in elements:
+        return "–"
+    value = elements[name]
+    if isinstance(value, (int, float)) and value:
+        return f'<td class="hit">✗ {esc(value)}</td>'
+    return "✓"
+
+
+def boot(results):
+    text = lead("Does the image that ships boot, run a confidential guest, and keep the host out?")
+    if not results["qemu"]:
+        return text + not_run("qemu")
+    for run in results["qemu"]:
+        text += (
+            source(run) + f'<p>{run["passed"]} passed, {run["failed"]} failed, {esc(run.get("qemu") or "QEMU")}</p>\n'
+        )
+        text += table(["~check", "result"], [[esc(check["name"]), mark(check["status"])] for check in run["checks"]])
+        if run["log"]:
+            text += folded("Boot log", f'<pre class="log">{esc(run["log"])}</pre>\n')
+    return text
+
+
+def tests(results):
+    text = lead("Did everything hold that must hold before a change is taken?")
+    if not results["tests"]:
+        return text + not_run("tests")
+    for run in results["tests"]:
+        rows = [[esc(step["name"]), mark(step["status"]), number(step["seconds"])] for step in run["steps"]]
+        seconds = sum(step["seconds"] for step in run["steps"])
+        text += source(run) + table(["~step", "result", ">seconds"], rows + [("sum", ["all", "", number(seconds)])])
+    return text
+
+
+def bench(results):
+    text = lead("How fast is the harness? Measured per CPU-second of one core, on the machine named below.")
+    if not results["bench"]:
+        return text + not_run("bench")
+    for run in results["bench"]:
+        rows = [[esc(row["name"]), value_of(row["value"]), esc(row["unit"])] for row in run["rows"]]
+        text += source(run) + table(["~measure", ">value", "unit"], rows)
+    return text
+
+
+def value_of(value):
+    return number(value, 0 if float(value).is_integer() or abs(value) >= 1000 else 2)
+
+
+def history(earlier):
+    if not earlier:
+        return "<p>This is the first report in this folder.</p>\n"
+    rows = []
+    for line in reversed(earlier):
+        commit = line.get("commit")
+        name = f'<code>{esc(str(commit)[:10])}</code>{" +" if line.get("modified") else ""}' if commit else "–"
+        state = str(line.get("verdict", "–"))
+        reached = line.get("coverage_percent")
+        reached = reached if isinstance(reached, (int, float)) else None
+        rows.append(
+            [
+                moment(line["generated"]),
+                name,
+                tag("good" if state == "clean" else "warn" if state == "unknown" else "bad", state),
+                plain(line.get("executions")),
+                plain(line.get("edges")),
+                plain(line.get("findings")),
+                percent(reached),
+                f'{plain(line.get("plants_detected"))} of {plain(line["plants"])}' if line.get("plants") else "–",
+            ]
+        )
+    return table(["report", "commit", "verdict", ">executions", ">edges", ">findings", ">coverage", ">plants"], rows)
+
+
+def plain(value):
+    return number(value) if isinstance(value, (int, float)) else "–"
+
+
+def environment(results):
+    around = results["environment"]
+    rows = [
+        ["system", esc(around["system"])],
+        ["kernel", esc(f'{around["kernel"]}, {around["machine"]}')],
+        ["processor", esc(f'{around["processor"]}, {around["cores"]} cores')],
+    ]
+    rows += [
+        [esc(tool["name"]), esc(tool["version"]) if tool["version"] else "not installed"] for tool in around["tools"]
+    ]
+    text = table(["", ""], rows) + "<h3>Where the results came from</h3>\n"
+    rows = []
+    for entry in results["fragments"]:
+        state = tag("good", "✓ used") if entry["status"] == "used" else tag("bad", "✗ " + entry["status"])
+        state += " " + tag("warn", "older") if entry["older"] else ""
+        rows.append(
+            [
+                f'<code>{esc(entry["file"])}</code>',
+                esc(entry["kind"] or "–"),
+                moment(entry["written"]),
+                state,
+                esc(entry["why"]),
+            ]
+        )
+    rows += [["–", esc(kind), "–", tag("idle", "not run"), ""] for kind in KINDS if kind in results["missing"]]
+    return text + table(["file", "kind", "written", "state", "~expected"], rows)
