@@ -49,7 +49,7 @@ static void add_row(struct bench *b, const char *name, double value, const char 
 }
 
 struct rate {
-    double calls, traces, steps; /* per second */
+    double calls, traces; /* per second */
 };
 
 /*
@@ -61,7 +61,6 @@ static bool measure(const struct bench *b, const struct trace *traces, size_t co
 {
     struct world_pool pool = {.oracles = oracles};
     uint64_t calls = 0;
-    uint64_t steps = 0;
     uint64_t done = 0;
     bool good = true;
 
@@ -83,7 +82,6 @@ static bool measure(const struct bench *b, const struct trace *traces, size_t co
 
             world_run(w, &traces[i]);
             calls += w->calls - before;
-            steps += w->step;
         }
         done += count;
         now = cpu_seconds();
@@ -91,7 +89,6 @@ static bool measure(const struct bench *b, const struct trace *traces, size_t co
     pool_free(&pool);
     rate->calls = (double)calls / (now - start);
     rate->traces = (double)done / (now - start);
-    rate->steps = (double)steps / (now - start);
     return good;
 }
 

@@ -57,6 +57,7 @@ static unsigned execute(struct hunt *h)
     for (uint32_t i = next_step(&h->trace, 0); i < h->trace.count; i = next_step(&h->trace, i + 1)) {
         struct step_result seen = {0};
 
+        w->step = i;
         if (!world_step(w, &h->trace.op[i], &seen))
             break;
         fresh += novelty_step(h->novelty, w, &h->trace.op[i], &seen);

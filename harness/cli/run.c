@@ -50,6 +50,7 @@ static void run_alone(struct world *w, const struct trace *t, const struct run_o
 {
     for (uint32_t i = next_step(t, 0); i < t->count; i = next_step(t, i + 1)) {
         memset(&results[i], 0, sizeof(results[i]));
+        w->step = i; /* a finding names the operation, expectations counted */
         bool good = world_step(w, &t->op[i], &results[i]);
 
         report->steps++;
@@ -92,6 +93,7 @@ static void run_side_by_side(struct world *one, struct world *two, const struct 
         for (int s = 0; s < 2; s++) {
             struct step_result seen = {0};
 
+            side[s]->step = i;
             if (!world_step(side[s], &t->op[i], &seen) || !same_result(&results[i], &seen)) {
                 differ(report, i, &seen, who[s]);
                 return;

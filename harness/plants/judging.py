@@ -1,0 +1,244 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Lets the harness loose on a planted build and says what it saw first.
+
+Order: the seeds with their expectations, then the hunt, each on the fast build and on the one with sanitizers; then, if
+nothing was seen or the patch is about the hardware, the world switch of the patched firmware on Unicorn and its boot in
+QEMU. The first that objects decides; its name is the oracle of the verdict:
+
+  OWN LIV ORD   an oracle of the harness        SAN   a sanitizer, or a crash
+  SEED          a seed's step answered otherwise than written in it
+  REG           the register replay on Unicorn  BOOT  the payload in QEMU
+"""
+
+import json
+import os
+import re
+import resource
+import signal
+import struct
+import subprocess
+import threading
+import time
+
+HUNT_EXIT = {0, 5}
+SANITIZER_OPTIONS = {
+    "ASAN_OPTIONS": "abort_on_error=1:detect_leaks=0:allocator_may_return_null=1",
+    "UBSAN_OPTIONS": "abort_on_error=1:print_stacktrace=0",
+}
+
+
+class Verdict:
+    def __init__(self):
+        self.detected = False
+        self.oracle = None
+        self.property = None
+        self.call = None
+        self.text = None
+        self.executions = 0
+        self.cpu_seconds = 0.0
+        self.reproducer = None  # trace that shows it on the patched build
+        self.seed = None  # seed that shows it
+
+    def found(self, oracle, text, **more):
+        self.detected = True
+        self.oracle = oracle
+        self.text = text
+        for name, value in more.items():
+            setattr(self, name, value)
+
+
+class Children:
+    """Processes that were started and not yet ended, so that an interruption ends them."""
+
+    def __init__(self):
+        self.lock = threading.Lock()
+        self.running = set()
+        self.stopped = False
+
+    def run(self, words, env, limit, folder):
+        """Returns (exit code, output, errors, processor seconds). `limit`: processor seconds before it is killed."""
+        def bound():
+            resource.setrlimit(resource.RLIMIT_CPU, (int(limit) + 1, int(limit) + 3))
+            resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+        out, err = os.path.join(folder, "out.txt"), os.path.join(folder, "err.txt")
+        with open(out, "wb") as stdout, open(err, "wb") as stderr:
+            with self.lock:
+                if self.stopped:
+                    raise KeyboardInterrupt
+                child = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=stdout, stderr=stderr, cwd=folder,
+                                         env=env, preexec_fn=bound, start_new_session=True)
+                self.running.add(child)
+            # Nothing that is judged sleeps for long; the rest of the allowance is for a busy machine.
+            watchdog = threading.Timer(20 * limit + 60, child.kill)
+            watchdog.start()
+            try:
+                _, status, usage = os.wait4(child.pid, 0)
+            finally:
+                watchdog.cancel()
+                with self.lock:
+                    self.running.discard(child)
+            child.returncode = os.waitstatus_to_exitcode(status)
+        with open(out, encoding="utf-8", errors="replace") as stream:
+            output = stream.read()
+        with open(err, encoding="utf-8", errors="replace") as stream:
+            errors = stream.read()
+        return child.returncode, output, errors, usage.ru_utime + usage.ru_stime
+
+    def stop(self):
+        with self.lock:
+            self.stopped = True
+            for child in self.running:
+                try:
+                    os.killpg(child.pid, signal.SIGTERM)
+                except ProcessLookupError:
+                    pass
+
+
+def sanitizer_text(errors):
+    """The line in which a sanitizer says what it saw, without addresses."""
+    for pattern in (r"ERROR: \w+Sanitizer: ([^\n]*)", r"runtime error: ([^\n]*)"):
+        match = re.search(pattern, errors)
+        if match:
+            text = re.sub(r"0x[0-9a-f]{6,}", "(address)", match.group(1))
+            frames = re.findall(r"#\d+ \S+ in (\S+) (?:\S*/)?((?:monitor|harness)/\S+:\d+)", errors)
+            place = next((f" in {name} ({where})" for name, where in frames if where.startswith("monitor/")), "")
+            return re.sub(r" on address.*| on unknown.*", "", text) + place
+    return None
+
+
+class Judge:
+    def __init__(self, builder, build, seconds, children):
+        self.builder = builder
+        self.build = build  # folder of the clean build: switch_replay is there
+        self.seconds = seconds
+        self.children = children
+        self.corpora = os.path.join(builder.source, "corpora")
+
+    def environment(self, plant):
+        env = dict(os.environ, TOUCHSTONE_SOURCE=self.builder.source, NO_COLOR="1", **SANITIZER_OPTIONS)
+        env["TOUCHSTONE_CANARY"] = self.canary_file(plant)
+        return env
+
+    def folder(self, plant):
+        return os.path.join(self.builder.work, plant.id)
+
+    def canary_file(self, plant):
+        return os.path.join(self.folder(plant), "canary.bin")
+
+    def canary(self, plant):
+        """(reached, triggered), or None twice when the patch does not tell."""
+        if not plant.has_canary:
+            return None, None
+        try:
+            with open(self.canary_file(plant), "rb") as stream:
+                reached, triggered = struct.unpack("<QQ", stream.read(16))
+        except (OSError, struct.error):
+            return False, False
+        return reached > 0, triggered > 0
+
+    # ---------------------------------------------------------------- host
+
+    def start(self, plant, verdict, words, limit):
+        code, output, errors, cpu = self.children.run(words, self.environment(plant), limit, self.folder(plant))
+        verdict.cpu_seconds += cpu
+        return code, output, errors
+
+    def seeds(self, plant, program, verdict):
+        code, output, errors = self.start(plant, verdict, [program, "run", "--json", self.corpora], self.seconds)
+        if code == 0:
+            verdict.executions += output.count('"file":')
+            return
+        if code not in (5, 7, 8):
+            verdict.executions += output.count('"file":') + 1
+            said = sanitizer_text(errors) or (f"ended by signal {-code}" if code < 0 else errors.strip()[-200:])
+            oracle = "LIV" if code in (-signal.SIGXCPU, -signal.SIGKILL) else "SAN"
+            verdict.found(oracle, said, property="crash" if oracle == "SAN" else "hang")
+            return
+        for entry in json.loads(output)["files"]:
+            verdict.executions += 1
+            if entry["status"] == "ok" or entry["status"] == "bad-input":
+                continue
+            seed = os.path.relpath(entry["file"], self.builder.source)
+            if entry["status"] == "finding":
+                verdict.found(entry["oracle"], entry["text"], property=entry["property"], call=entry["call"],
+                              seed=seed, reproducer=entry["file"])
+            else:
+                verdict.found("SEED", f"{seed}: step {entry.get('step')}: {entry.get('text')}", property=entry["status"],
+                              seed=seed)
+            return
+
+    def hunt(self, plant, program, verdict, seconds):
+        findings = os.path.join(self.folder(plant), "findings")
+        words = [program, "hunt", "--json", "--seconds", str(max(1, int(seconds))), "--seeds", self.corpora, "--findings",
+                 findings]
+        code, output, errors = self.start(plant, verdict, words, 2 * seconds + 30)
+        try:
+            said = json.loads(output.strip().splitlines()[-1])
+        except (ValueError, IndexError):
+            said = None
+        if said is None:
+            text = sanitizer_text(errors) or (f"ended by signal {-code}" if code < 0 else errors.strip()[-200:])
+            if code not in HUNT_EXIT:
+                verdict.found("SAN", text, property="crash")
+            return
+        verdict.executions += said["executions"]
+        if said["found"]:
+            text = sanitizer_text(errors) if said["property"] == "crash" else None
+            verdict.found(said["oracle"], text or said["text"], property=said["property"], call=said.get("call"),
+                          reproducer=said.get("reproducer"))
+
+    def host(self, plant, source, verdict):
+        programs = {}
+        budget_start = verdict.cpu_seconds
+        for kind, variant, share in (("seeds", "plain", 0), ("seeds", "san", 0), ("hunt", "plain", 0.6),
+                                     ("hunt", "san", 1.0)):
+            if variant not in programs:
+                programs[variant] = self.builder.host(plant, source, variant)
+            left = self.seconds - (verdict.cpu_seconds - budget_start)
+            if kind == "seeds":
+                self.seeds(plant, programs[variant], verdict)
+            elif left >= 1:
+                self.hunt(plant, programs[variant], verdict, left * share)
+            if verdict.detected:
+                return programs[variant]
+        return None
+
+    # ---------------------------------------------------------------- firmware
+
+    def switch(self, plant, source, verdict):
+        """The patched firmware's world switch on Unicorn."""
+        program = os.path.join(self.build, "switch_replay")
+        if not os.path.exists(program):
+            return
+        firmware = self.builder.firmware(plant, source)
+        words = [program, "--elf", os.path.join(firmware, "fw.elf")]
+        code, output, errors = self.start(plant, verdict, words, self.seconds)
+        if code not in (0, 3, 77):
+            lines = [line for line in (output + errors).splitlines() if line.strip()]
+            verdict.found("REG", (lines or ["switch_replay objects"])[0][:200], property="switch")
+
+    # ---------------------------------------------------------------- all
+
+    def judge(self, plant):
+        """The verdict on one plant as the object that --json prints."""
+        verdict = Verdict()
+        failure = None
+        program = None
+        start = time.monotonic()
+        try:
+            source = self.builder.copy_source(plant)
+            if not plant.firmware_only():
+                program = self.host(plant, source, verdict)
+            if not verdict.detected:
+                self.switch(plant, source, verdict)
+        except self.builder_failures as problem:
+            failure = str(problem)
+        reached, triggered = self.canary(plant)
+        return {
+            "id": plant.id, "title": plant.header.get("Title"), "class": plant.header.get("Class"),
+            "predicted": plant.header.get("Predicted"), "build_failed": failure is not None, "reached": reached,
+            "triggered": triggered, "detected": verdict.detected, "oracle": verdict.oracle, "property": verdict.property,
+            "call": verdict.call, "executions": verdict.executions, "cpu_seconds": round(verdict.cpu_seconds, 3),
+            "wall_seconds": round(time.monotonic() - start, 3), "text": failure or verdict.text, "seed": verdict.seed,
+        }, verdict, program

@@ -1,0 +1,224 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Patches, and builds of a patched monitor with the harness around it.
+
+A host build compiles only what the patch changed and takes everything else from a cache of clean objects, unless the
+patch changes a header. The cache is keyed by the content of all sources, so it never serves an old object.
+"""
+
+import glob
+import hashlib
+import os
+import re
+import shutil
+import subprocess
+import threading
+
+BEARSSL = "bearssl-0.6+dfsg.1"
+WARNINGS = ["-w"]  # a bug may well cause a warning; that is not how it is to be found
+MONITOR = ("monitor/core", "monitor/host_flow", "monitor/guest_flow", "monitor/crossing")
+HARNESS = ("harness/machine", "harness/agents", "harness/oracles", "harness/trace", "harness/cli")
+
+# What the harness runs on. "plain" is fast; "san" sees memory errors and gives uninitialised variables a pattern.
+VARIANTS = {
+    "plain": (["-O2"], []),
+    "san": (["-O1", "-fno-omit-frame-pointer", "-fsanitize=address,undefined", "-fno-sanitize-recover=all",
+             "-ftrivial-auto-var-init=pattern"], ["-fsanitize=address,undefined"]),
+}
+
+
+class MissingTool(Exception):
+    """A tool is not there; the text names it and the Debian package that has it."""
+
+
+class BuildFailed(Exception):
+    """The patch does not apply or what it makes does not compile."""
+
+
+def need(tool, package):
+    if shutil.which(tool) is None:
+        raise MissingTool(f"{tool} not found: install the Debian package {package}")
+    return tool
+
+
+class Plant:
+    """A patch with what its header says about it."""
+
+    def __init__(self, path):
+        with open(path, encoding="utf-8", errors="replace") as stream:
+            self.text = stream.read()
+        self.path = os.path.abspath(path)
+        self.id = os.path.splitext(os.path.basename(path))[0]
+        self.header = dict(re.findall(r"^([A-Z][A-Za-z]*): *(.*)$", re.split(r"^(?:diff|---) ", self.text, maxsplit=1,
+                                                                              flags=re.M)[0], re.M))
+        self.has_canary = "TOUCHSTONE_PLANT_" in self.text
+        self.files = sorted(set(re.findall(r"^(?:---|\+\+\+) [ab]/(\S+)", self.text, re.M)) |
+                            set(re.findall(r"^(?:---|\+\+\+) ((?:monitor|harness|emulation)/\S+)", self.text, re.M)))
+
+    def touches(self, *prefixes):
+        return any(name.startswith(prefix) for name in self.files for prefix in prefixes)
+
+    def firmware_only(self):
+        return bool(self.files) and all(name.startswith("monitor/riscv/") for name in self.files)
+
+
+class Builder:
+    """Builds below one work folder, from one source tree."""
+
+    def __init__(self, source, work):
+        self.source = source
+        self.work = work
+        self.cc = os.environ.get("CC") or "gcc"
+        cache = os.environ.get("TOUCHSTONE_CACHE") or os.path.join(os.path.expanduser("~"), ".cache", "touchstone")
+        self.bearssl = os.path.join(cache, BEARSSL)
+        self.lock = threading.Lock()
+        self.clean = {}
+
+    # ---------------------------------------------------------------- commands
+
+    def run(self, words, folder=None):
+        done = subprocess.run(words, cwd=folder, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                              stderr=subprocess.STDOUT, check=False)
+        if done.returncode != 0:
+            text = done.stdout.decode(errors="replace").strip().splitlines()
+            shown = [line for line in text if "error" in line] or text[-3:]
+            raise BuildFailed("; ".join(shown[:3]) or f"{words[0]} failed")
+
+    # ---------------------------------------------------------------- sources
+
+    def copy_source(self, plant):
+        """A copy of the tree with the patch applied. Returns its folder."""
+        target = os.path.join(self.work, plant.id, "source")
+        shutil.rmtree(os.path.join(self.work, plant.id), ignore_errors=True)
+        os.makedirs(target)
+        for name in ("monitor", "harness", "emulation", "CMakeLists.txt"):
+            full = os.path.join(self.source, name)
+            if os.path.isdir(full):
+                shutil.copytree(full, os.path.join(target, name), ignore=shutil.ignore_patterns("__pycache__", "*.pyc"))
+            elif os.path.exists(full):
+                shutil.copy2(full, target)
+        self.apply(plant, target)
+        return target
+
+    def apply(self, plant, target):
+        if shutil.which("patch"):
+            attempts = [["patch", f"-p{strip}", "-s", "-f", "-F3", "--no-backup-if-mismatch", "-r", "-", "-i", plant.path]
+                        for strip in (1, 0)]
+        else:
+            need("git", "patch (or git)")
+            attempts = [["git", "apply", "--unsafe-paths", f"--directory={target}", f"-p{strip}", plant.path]
+                        for strip in (1, 0)]
+        for words in attempts:
+            dry = words + (["--dry-run"] if words[0] == "patch" else ["--check"])
+            if subprocess.run(dry, cwd=target, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                              stderr=subprocess.DEVNULL, check=False).returncode == 0:
+                self.run(words, target)
+                return
+        raise BuildFailed("the patch does not apply")
+
+    # ---------------------------------------------------------------- host
+
+    def units(self, root):
+        """(file, flags) of everything that is linked into a host build below `root`."""
+        for folder in MONITOR:
+            for name in sorted(glob.glob(os.path.join(root, folder, "*.c"))):
+                yield name, ["-std=c17", "-ffreestanding"] + WARNINGS
+        for folder in HARNESS:
+            for name in sorted(glob.glob(os.path.join(root, folder, "*.c"))):
+                yield name, ["-std=gnu17", f'-DTOUCHSTONE_SOURCE_DIR="{self.source}"'] + WARNINGS
+        yield os.path.join(root, "harness/plants/canary.c"), ["-std=gnu17"] + WARNINGS
+        for name in ("src/hash/sha2big.c", "src/codec/dec64be.c", "src/codec/enc64be.c"):
+            yield os.path.join(self.bearssl, name), ["-I" + os.path.join(self.bearssl, "src")] + WARNINGS
+
+    def object_name(self, root, unit):
+        inside = os.path.relpath(unit, root) if unit.startswith(root + os.sep) else os.path.basename(unit)
+        return inside.replace(os.sep, "-")[:-2] + ".o"
+
+    def compile(self, root, unit, flags, variant, target):
+        words = [self.cc, "-g1", *VARIANTS[variant][0], "-I" + root, "-isystem", os.path.join(self.bearssl, "inc"), *flags,
+                 "-c", unit, "-o", target]
+        self.run(words)
+
+    def digest(self, variant):
+        """Of everything that decides about clean objects."""
+        total = hashlib.sha256(repr((self.cc, VARIANTS[variant], self.source)).encode())
+        for top in ("monitor", "harness"):
+            for folder, names, files in os.walk(os.path.join(self.source, top)):
+                names.sort()
+                for name in sorted(files):
+                    if name.endswith((".c", ".h", ".def")) and os.sep + "tests" not in folder:
+                        total.update(name.encode())
+                        with open(os.path.join(folder, name), "rb") as stream:
+                            total.update(stream.read())
+        return total.hexdigest()[:16]
+
+    def clean_objects(self, variant):
+        """Folder of objects of the clean tree; made once."""
+        with self.lock:
+            if variant in self.clean:
+                return self.clean[variant]
+            need(self.cc, "gcc")
+            if not os.path.isdir(self.bearssl):
+                raise MissingTool(f"{self.bearssl} is missing: run ci/fetch-bearssl")
+            common = os.path.join(self.work, "clean")
+            folder = os.path.join(common, f"{variant}-{self.digest(variant)}")
+            if not os.path.exists(os.path.join(folder, "complete")):
+                for old in glob.glob(os.path.join(common, variant + "-*")):
+                    shutil.rmtree(old, ignore_errors=True)
+                os.makedirs(folder)
+                todo = list(self.units(self.source))
+                workers = [threading.Thread(target=self.compile_some, args=(todo, variant, folder)) for _ in range(2)]
+                self.failure = None
+                for worker in workers:
+                    worker.start()
+                for worker in workers:
+                    worker.join()
+                if self.failure is not None:
+                    raise BuildFailed(f"the clean tree does not compile: {self.failure}")
+                with open(os.path.join(folder, "complete"), "w", encoding="utf-8"):
+                    pass
+            self.clean[variant] = folder
+            return folder
+
+    def compile_some(self, todo, variant, folder):
+        while self.failure is None:
+            try:
+                unit, flags = todo.pop()
+            except IndexError:
+                return
+            try:
+                self.compile(self.source, unit, flags, variant, os.path.join(folder, self.object_name(self.source, unit)))
+            except BuildFailed as failure:
+                self.failure = failure
+
+    def host(self, plant, root, variant):
+        """Build `touchstone` of the patched tree. Returns the path of the program."""
+        clean = self.clean_objects(variant)
+        everything = any(not name.endswith(".c") for name in plant.files if name.startswith(("monitor/", "harness/")))
+        folder = os.path.join(self.work, plant.id, variant)
+        os.makedirs(folder, exist_ok=True)
+        objects = []
+        for unit, flags in self.units(root):
+            name = self.object_name(root, unit)
+            changed = everything or os.path.relpath(unit, root) in plant.files
+            kept = os.path.join(clean, name)
+            if not changed and os.path.exists(kept):
+                objects.append(kept)
+                continue
+            objects.append(os.path.join(folder, name))
+            self.compile(root, unit, flags, variant, objects[-1])
+        program = os.path.join(folder, "touchstone")
+        self.run([self.cc, *VARIANTS[variant][1], *objects, "-o", program])
+        return program
+
+    # ---------------------------------------------------------------- firmware
+
+    def firmware(self, plant, root):
+        """Build fw.elf (and the payload) of the patched tree. Returns the folder that holds them."""
+        need("cmake", "cmake")
+        need("ninja", "ninja-build")
+        need("riscv64-unknown-elf-gcc", "gcc-riscv64-unknown-elf")
+        folder = os.path.join(self.work, plant.id, "firmware")
+        self.run(["cmake", "-S", root, "-B", folder, "-G", "Ninja", "-DCMAKE_BUILD_TYPE=None",
+                  "--toolchain", os.path.join(root, "monitor/riscv/toolchain.cmake")])
+        self.run(["cmake", "--build", folder, "-j", "2"])
+        return folder

@@ -1,0 +1,186 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""touchstone plants: bugs planted in the monitor, and whether the harness catches them. See README.md beside this file.
+
+Exit codes: 0 every plant was detected; 7 one was not; 2 usage, or a patch that does not apply or build; 3 a tool is
+missing; 4 the environment is in the way; 130 interrupted. With --control: 0 all witnesses are silent, 5 one is not.
+"""
+
+import argparse
+import concurrent.futures
+import glob
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+
+sys.dont_write_bytecode = True
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, HERE)
+
+import judging  # noqa: E402
+import planting  # noqa: E402
+
+SOURCE = os.environ.get("TOUCHSTONE_SOURCE") or os.path.dirname(os.path.dirname(HERE))
+BUILD = os.environ.get("TOUCHSTONE_BUILD") or os.path.join(SOURCE, "build", "host-release")
+
+
+def complain(text):
+    print(f"touchstone plants: {text}", file=sys.stderr)
+
+
+def arguments():
+    parser = argparse.ArgumentParser(prog="touchstone plants", add_help=False, allow_abbrev=False)
+    parser.add_argument("--list", action="store_true")
+    parser.add_argument("--only", action="append", default=[])
+    parser.add_argument("--patch", action="append", default=[])
+    parser.add_argument("--seconds", type=float, default=60)
+    parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--control", action="store_true")
+    parser.add_argument("--witness")
+    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--output")
+    chosen = parser.parse_args()
+    if not 1 <= chosen.seconds <= 86400 or not 1 <= chosen.jobs <= 64:
+        parser.error("--seconds takes 1 to 86400, --jobs 1 to 64")
+    return chosen
+
+
+def choose(chosen):
+    """The plants asked for, sorted by id; exits when one is not there."""
+    paths = [] if chosen.patch and not chosen.only else sorted(glob.glob(os.path.join(HERE, "*.patch")))
+    known = {os.path.splitext(os.path.basename(path))[0]: path for path in paths}
+    for name in chosen.only:
+        if name not in known:
+            complain(f"no plant {name}; --list tells which there are")
+            sys.exit(2)
+    wanted = [known[name] for name in known if not chosen.only or name in chosen.only]
+    for path in chosen.patch:
+        if not os.path.isfile(path):
+            complain(f"{path}: no such file")
+            sys.exit(2)
+        wanted.append(path)
+    plants = [planting.Plant(path) for path in wanted]
+    if len({plant.id for plant in plants}) != len(plants):
+        complain("two patches have the same name")
+        sys.exit(2)
+    return plants
+
+
+def control(plants):
+    """Witnesses of bugs that the clean monitor does not have: it must be silent."""
+    program = os.path.join(BUILD, "touchstone")
+    traces = [os.path.join(HERE, plant.id + ".witness.trace") for plant in plants]
+    traces = [path for path in traces if os.path.exists(path)]
+    if not traces:
+        complain("no witness for these plants")
+        return 2
+    return subprocess.run([program, "run", *traces], check=False).returncode
+
+
+def write_witness(folder, plant, verdict, program, env):
+    """Shorten what showed the bug, on the patched build that showed it."""
+    target = os.path.join(folder, plant.id + ".witness.trace")
+    if program is None or verdict.reproducer is None or verdict.oracle not in ("OWN", "LIV", "ORD"):
+        return
+    done = subprocess.run([program, "min", "--force", verdict.reproducer, "-o", target], env=env, check=False,
+                          stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    if done.returncode != 0:
+        complain(f"{plant.id}: no witness: {done.stdout.decode(errors='replace').strip()}")
+
+
+def mark(value):
+    return {None: "-", True: "yes", False: "NO"}[value]
+
+
+def row(entry):
+    verdict = "BUILD FAILED" if entry["build_failed"] else mark(entry["detected"])
+    return (f"{entry['id']:<24} {mark(entry['reached']):<8} {mark(entry['triggered']):<10} {verdict:<9} "
+            f"{entry['oracle'] or '-':<5} {entry['executions']:>10} {entry['cpu_seconds']:>8.2f}  "
+            f"{(entry['text'] or '')[:90]}").rstrip()
+
+
+HEADER = f"{'id':<24} {'reached':<8} {'triggered':<10} {'detected':<9} {'first':<5} {'executions':>10} {'CPU s':>8}"
+
+
+def scoreboard(chosen, plants):
+    children = judging.Children()
+    builder = planting.Builder(SOURCE, os.path.join(BUILD, "plants"))
+    judging.Judge.builder_failures = (planting.BuildFailed,)
+    judge = judging.Judge(builder, BUILD, chosen.seconds, children)
+    if chosen.witness:
+        os.makedirs(chosen.witness, exist_ok=True)
+
+    def one(plant):
+        entry, verdict, program = judge.judge(plant)
+        if chosen.witness and verdict.detected:
+            write_witness(chosen.witness, plant, verdict, program, judge.environment(plant))
+        shutil.rmtree(os.path.join(judge.folder(plant), "source"), ignore_errors=True)
+        return entry
+
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGTERM, interrupted)
+    entries = []
+    pool = concurrent.futures.ThreadPoolExecutor(max_workers=chosen.jobs)
+    try:
+        builder.clean_objects("plain")
+        waiting = [pool.submit(one, plant) for plant in plants]
+        for done in concurrent.futures.as_completed(waiting):
+            entries.append(done.result())
+            print(f"[{len(entries)}/{len(plants)}] {row(entries[-1])}", file=sys.stderr, flush=True)
+    except KeyboardInterrupt:
+        children.stop()
+        pool.shutdown(wait=True, cancel_futures=True)
+        complain("interrupted")
+        entries.sort(key=lambda entry: entry["id"])
+        return entries, 130
+    pool.shutdown()
+    entries.sort(key=lambda entry: entry["id"])
+    if any(entry["build_failed"] for entry in entries):
+        return entries, 2
+    return entries, 0 if all(entry["detected"] for entry in entries) else 7
+
+
+def main():
+    chosen = arguments()
+    plants = choose(chosen)
+    if chosen.list:
+        for plant in plants:
+            print(f"{plant.id:<6} {plant.header.get('Class', '-'):<8} {plant.header.get('Predicted', '-'):<3} "
+                  f"{plant.header.get('Title', '')}")
+        return 0
+    if not plants:
+        complain("no plant")
+        return 2
+    if chosen.control:
+        return control(plants)
+    try:
+        entries, code = scoreboard(chosen, plants)
+    except planting.MissingTool as problem:
+        complain(problem)
+        return 3
+    except (planting.BuildFailed, OSError) as problem:
+        complain(problem)
+        return 4
+    text = json.dumps({"schema": "touchstone-fragment/1", "kind": "plants", "plants": entries}, indent=1)
+    if chosen.output:
+        with open(chosen.output + ".part", "w", encoding="utf-8") as stream:
+            stream.write(text + "\n")
+        os.replace(chosen.output + ".part", chosen.output)
+    if chosen.json:
+        print(text)
+    else:
+        print(HEADER)
+        for entry in entries:
+            print(row(entry))
+        found = sum(entry["detected"] for entry in entries)
+        print(f"{found} of {len(entries)} detected")
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

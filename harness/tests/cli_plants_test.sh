@@ -1,0 +1,76 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+#
+# The scoreboard tells the truth: a patch that changes nothing is not detected, one that does not apply or compile is
+# reported as such, a planted bug is reached, triggered and detected, and a patch without a canary leaves those two open.
+
+. "${0%/*}/lib/cli.sh"
+
+case ${BUILD_DIR##*/} in
+    host-asan | host-ubsan | host-msan | host-gcc | host-clang19 | coverage)
+        echo "planted builds do not depend on this one: tested once, with host-release"
+        exit 77
+        ;;
+esac
+
+# value <key>: of the one plant in the JSON output.
+value() {
+    python3 -c 'import json, sys
+print(json.dumps(json.load(open(sys.argv[1]))["plants"][0][sys.argv[2]]))' "$scratch/out" "$1"
+}
+
+# is <key> <value> <what is promised>
+is() {
+    seen=$(value "$1")
+    if [ "$seen" = "$2" ]; then pass; else fail "$3: $1 is $seen, not $2"; fi
+}
+
+touchstone plants --list
+expect 0 "plants --list"
+for letter in O T L R S P; do
+    says "$scratch/out" "^${letter}[0-9]" "there is a plant of class $letter"
+done
+holds "there are at least 20" test "$(wc -l <"$scratch/out")" -ge 20
+touchstone plants --only NO-SUCH-PLANT
+expect 2 "a plant that is not there"
+touchstone plants --patch "$scratch/missing.patch"
+expect 2 "a patch that is not there"
+
+cat >"$scratch/harmless.patch" <<'PATCH'
+--- a/monitor/host_flow/supd.c
++++ b/monitor/host_flow/supd.c
+@@ -7,1 +7,1 @@
+-    (void)h;
++    (void)h; /* nothing changes */
+PATCH
+sed -n '/(void)h;/=' "$SOURCE_DIR/monitor/host_flow/supd.c" | head -n 1 >"$scratch/line"
+sed -i "s/-7,1 +7,1/-$(cat "$scratch/line"),1 +$(cat "$scratch/line"),1/" "$scratch/harmless.patch"
+touchstone plants --json --seconds 2 --patch "$scratch/harmless.patch"
+expect 7 "a patch that changes nothing"
+is build_failed false "a harmless patch builds"
+is detected false "a harmless patch is not detected"
+is reached null "no canary, no reached"
+is triggered null "no canary, no triggered"
+
+sed 's/(void)h; .*/this is not C/' "$scratch/harmless.patch" >"$scratch/broken.patch"
+sed -i 's/^-this is not C/-    (void)h;/' "$scratch/broken.patch"
+touchstone plants --json --seconds 2 --patch "$scratch/broken.patch"
+expect 2 "a patch that does not compile"
+is build_failed true "a patch that does not compile is reported"
+is detected false "and is not detected"
+
+sed 's/(void)h;/(void)no_such_line;/' "$scratch/harmless.patch" >"$scratch/astray.patch"
+touchstone plants --json --seconds 2 --patch "$scratch/astray.patch"
+expect 2 "a patch that does not apply"
+is build_failed true "a patch that does not apply is reported"
+
+touchstone plants --json --seconds 30 --only O09
+expect 0 "a planted bug"
+is reached true "it is reached"
+is triggered true "it is triggered"
+is detected true "it is detected"
+
+touchstone plants --control
+expect 0 "the clean monitor is silent on every witness"
+
+finish
