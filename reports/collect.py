@@ -124,9 +124,26 @@ def prepared(fragment, root):
     if kind == "coverage":
         total = fragment["total"]
         total["percent"] = share(total["covered"], total["lines"])
+    if kind == "plants":
+        for plant in fragment["plants"]:
+            plant["title"] = plant.get("title") or plant_title(plant["id"], root)
     if kind == "qemu":
         fragment["log"] = log_text(fragment.get("log"), root)
     return fragment
+
+
+def plant_title(name, root):
+    """What the header of the patch calls the bug; None when the patch came from elsewhere."""
+    if not re.fullmatch(r"[\w-]+", name):
+        return None
+    try:
+        with open(
+            os.path.join(root, "harness", "plants", f"{name}.patch"), encoding="utf-8", errors="replace"
+        ) as patch:
+            match = re.search(r"^Title: (.+)$", patch.read(4096), re.MULTILINE)
+    except OSError:
+        return None
+    return match.group(1).strip() if match else None
 
 
 def log_text(log, root):

@@ -50,7 +50,7 @@ def render(results, earlier, line_coverage):
         f"<title>Touchstone: {esc(results['verdict']['text'].lower())}</title>\n"
         f"<style>\n{style}</style>\n</head>\n<body>\n"
         f"{head(results)}<nav>{links}</nav>\n<main>\n{body}</main>\n"
-        "<footer>Made by reports/report.py. results.json beside this page holds the same facts for programs.</footer>\n"
+        "<footer>Made by reports/report.py; results.json beside this page holds the same facts for programs.</footer>"
         "</body>\n</html>\n"
     )
 
@@ -296,6 +296,7 @@ def plants(results):
             rows.append(
                 [
                     esc(plant["id"]),
+                    esc(plant.get("title") or "–") + small(plant.get("text")),
                     outcome,
                     esc(plant.get("oracle") or "–"),
                     yes(plant.get("reached")),
@@ -306,8 +307,14 @@ def plants(results):
             )
         detected = sum(plant["detected"] for plant in run["plants"])
         text += source(run) + f'<p>{detected} of {len(run["plants"])} detected.</p>\n'
-        text += table(["plant", "outcome", "oracle", "reached", "triggered", ">executions", ">CPU seconds"], rows)
+        text += table(
+            ["plant", "~bug", "outcome", "first seen by", "reached", "triggered", ">executions", ">CPU seconds"], rows
+        )
     return text
+
+
+def small(text):
+    return f"<small>{esc(text)}</small>" if text else ""
 
 
 def yes(value):
@@ -315,56 +322,67 @@ def yes(value):
 
 
 def switch(results):
-    text = lead(
-        "Does the firmware's own assembly give each world back exactly what was its own, and nothing of the other?"
-    )
+    text = lead("Does the firmware's own assembly give each world back what was its own, and nothing of the other?")
     if not results["switch"]:
         return text + not_run("switch")
     for run in results["switch"]:
-        names = element_names(run)
+        elements = elements_of(run)
         counted = any(isinstance(edge.get("elements"), dict) for edge in run["edges"])
         rows = []
         for edge in run["edges"]:
             bad = tag("bad", number(edge["violations"])) if edge["violations"] else tag("good", "0")
             cells = [esc(edge["edge"]), number(edge["replays"]), number(edge.get("pairs")), bad]
             if counted:
-                cells += [element_cell(edge.get("elements") or {}, name) for name in names]
+                cells += [element_cell(edge.get("elements") or {}, name) for name, _ in elements]
             rows.append(cells)
-        columns = ["edge", ">replays", ">pairs", ">violations"] + (names if counted else [])
+        columns = ["edge", ">replays", ">pairs", ">violations"] + [column for _, column in elements if counted]
         text += source(run) + table(columns, rows)
-        if names and not counted:
-            text += folded(
-                f"{len(names)} registers and CSRs are compared on every edge",
-                f'<p class="mono">{esc(", ".join(names))}</p>\n',
-            )
-        elif isinstance(run.get("elements"), int):
-            text += f'<p>{number(run["elements"])} registers and CSRs are compared on every edge.</p>\n'
-        listed = run.get("violations")
-        if isinstance(listed, list) and listed:
-            shown = "".join(f"<li><code>{esc(item)}</code></li>" for item in listed[:50])
-            text += f"<ul>{shown}</ul>\n"
+        if counted:
+            text += '<p class="soft">✓ compared and right, ✗ wrong that often, – not part of this edge.</p>\n'
+        if elements and any(name != column for name, column in elements):
+            meaning = "; ".join(f"{column}: {name}" for name, column in elements)
+            text += f'<p class="soft">{esc(meaning)}.</p>\n'
+        elif elements and not counted:
+            names = ", ".join(name for name, _ in elements)
+            text += folded(f"{len(elements)} kinds of state are compared", f'<p class="mono">{esc(names)}</p>\n')
+        text += violations(run.get("violations"))
     return text
 
 
-def element_names(run):
-    """Names of what is compared: the fragment's list, or else what its edges mention."""
+def elements_of(run):
+    """What is compared, as (name, heading of its column): the fragment's list, or else what its edges mention."""
     given = run.get("elements")
     if isinstance(given, list):
-        return [str(item.get("name", item)) if isinstance(item, dict) else str(item) for item in given]
+        named = [item if isinstance(item, dict) else {"name": item} for item in given]
+        return [(str(item.get("name")), str(item.get("column") or item.get("name"))) for item in named]
     names = []
     for edge in run["edges"]:
         if isinstance(edge.get("elements"), dict):
             names += [name for name in edge["elements"] if name not in names]
-    return names
+    return [(name, name) for name in names]
 
 
 def element_cell(elements, name):
-    if name not in elements:
+    """A number is how often it was wrong; an object says that as `violated`, and how often it was `checked`."""
+    value = elements.get(name)
+    if isinstance(value, dict):
+        value = value.get("violated", 0) if value.get("checked", 1) else None
+    if value is None:
         return "–"
-    value = elements[name]
-    if isinstance(value, (int, float)) and value:
-        return f'<td class="hit">✗ {esc(value)}</td>'
-    return "✓"
+    return f'<td class="hit">✗ {esc(value)}</td>' if value else "✓"
+
+
+def violations(listed):
+    """The list of what was wrong, when the fragment gives one and not only a number."""
+    if not isinstance(listed, list) or not listed:
+        return ""
+    lines = []
+    for item in listed[:50]:
+        if isinstance(item, dict):
+            item = ", ".join(f"{key} {value}" for key, value in item.items())
+        lines.append(f"<li><code>{esc(item)}</code></li>")
+    more = f"<p>{len(listed) - 50} more are in results.json.</p>\n" if len(listed) > 50 else ""
+    return f'<ul>{"".join(lines)}</ul>\n{more}'
 
 
 def boot(results):

@@ -80,6 +80,12 @@ class Collecting(ReportTest):
         self.assertRegex(results["project"]["commit"], "^[0-9a-f]{40}$")
         self.assertFalse(results["project"]["modified"])
 
+    def test_a_plant_has_the_title_of_its_patch(self):
+        tree = self.tree("good")
+        self.write("good", "harness", "plants", "O09.patch", text="SPDX: x\nTitle: scrubs too little\n\n--- a/x\n")
+        titles = {plant["id"]: plant["title"] for plant in collect.collect(tree, tree)["plants"][0]["plants"]}
+        self.assertEqual(titles, {"O09": "scrubs too little", "T05": None, "my.patch": None})
+
     def test_a_log_may_be_a_file(self):
         self.assertEqual(self.results("clean")["qemu"][0]["log"], "one line of a console\n")
 

@@ -107,6 +107,19 @@ class Html(ReportTest):
         self.assertIn("Nothing was run", parsed.text)
         self.assertNotIn("✓", parsed.text)
 
+    def test_the_switch_matrix(self):
+        text = page.render(self.results("good"), [], None)
+        self.assertIn("<td>✓</td><td>✓</td><td>✓</td><td>–</td></tr>", text)
+        self.assertIn('<td>✓</td><td>✓</td><td>✓</td><td class="hit">✗ 2</td></tr>', text)
+        self.assertIn("element exit record, what htval, count 1", text)
+        self.assertIn("vs*: virtual supervisor CSRs", text)
+        results = self.results("clean")
+        edge = {"edge": "e", "replays": 1, "violations": 0}
+        results["switch"] = [{"older": False, "edges": [{**edge, "elements": {"x": 0}}, edge]}]
+        self.assertIn("<td>–</td>", page.render(results, [], None))
+        results["switch"] = [{"older": False, "elements": ["x1", "x2"], "edges": [edge]}]
+        self.assertIn("2 kinds of state", page.render(results, [], None))
+
     def test_an_older_fragment_is_marked(self):
         results = self.results("clean")
         results["qemu"][0]["older"] = True
