@@ -311,14 +311,18 @@ int cmd_hunt(const struct cli_command *command, int argc, char **argv)
         const struct lastwords words = {h->bytes, &h->size, &h->execs, h->findings_folder, h->json};
 
         interrupts_catch();
-        h->code = load(h, seeds);
+        int loaded = load(h, seeds);
+
+        /* A bad seed is left out and told at the end; without any trace there is nothing to hunt with. */
+        h->code = h->corpus.count != 0 ? CLI_CLEAN : cli_worse(loaded, CLI_USAGE);
         lastwords_arm(&words);
         hunt(h);
         lastwords_disarm();
         if (h->finding.found)
             keep_finding(h);
         report(h);
-        code = cli_worse(h->code, h->finding.found ? CLI_FINDING : interrupted() ? CLI_INTERRUPTED : CLI_CLEAN);
+        code = h->finding.found ? CLI_FINDING : interrupted() ? CLI_INTERRUPTED : CLI_CLEAN;
+        code = cli_worse(code, cli_worse(h->code, loaded));
     }
     pool_free(&h->pool);
     corpus_free(&h->corpus);

@@ -22,7 +22,7 @@ static const struct cli_command commands[] = {
      "and *.tst.\n\n"
      "  -v, --verbose     print each step and what came of it\n"
      "  --oracles LIST    own,liv,ord or all (default) or none\n"
-     "  --any             take binary files as the fuzz targets do: any bytes are a trace\n"
+     "  --any             take binary files as the fuzz targets do: any bytes are a trace, expectations are ignored\n"
      "  --json            one JSON object on standard output\n",
      cmd_run},
     {"print", "[--any] FILE...", "binary or text trace to readable text",

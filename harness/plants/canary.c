@@ -19,7 +19,7 @@ static uint64_t *counters = nowhere;
 __attribute__((constructor)) static void open_counters(void)
 {
     const char *path = getenv("TOUCHSTONE_CANARY");
-    int fd = path ? open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666) : -1;
+    int fd = path && *path ? open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666) : -1;
 
     if (fd < 0)
         return;

@@ -3,7 +3,8 @@
 
 Order: the seeds with their expectations, then the hunt, each on the fast build and on the one with sanitizers; then, if
 nothing was seen or the patch is about the hardware, the world switch of the patched firmware on Unicorn and its boot in
-QEMU. The first that objects decides; its name is the oracle of the verdict:
+QEMU. The first that objects decides, unless the clean monitor makes it
+object to the same trace: then the harness is wrong, and that is no detection. Its name is the oracle of the verdict:
 
   OWN LIV ORD   an oracle of the harness        SAN   a sanitizer, or a crash
   SEED          a seed's step answered otherwise than written in it
@@ -38,6 +39,11 @@ class Verdict:
         self.cpu_seconds = 0.0
         self.reproducer = None  # trace that shows it on the patched build
         self.seed = None  # seed that shows it
+
+    def withdraw(self, reason):
+        self.detected = False
+        self.oracle = None
+        self.text = reason
 
     def found(self, oracle, text, **more):
         self.detected = True
@@ -115,9 +121,9 @@ class Judge:
         self.children = children
         self.corpora = os.path.join(builder.source, "corpora")
 
-    def environment(self, plant):
+    def environment(self, plant, counted=True):
         env = dict(os.environ, TOUCHSTONE_SOURCE=self.builder.source, NO_COLOR="1", **SANITIZER_OPTIONS)
-        env["TOUCHSTONE_CANARY"] = self.canary_file(plant)
+        env["TOUCHSTONE_CANARY"] = self.canary_file(plant) if counted else ""
         return env
 
     def folder(self, plant):
@@ -149,6 +155,8 @@ class Judge:
         if code == 0:
             verdict.executions += output.count('"file":')
             return
+        if code in (2, 3, 4):
+            return  # nothing to judge with: no seeds, or no memory
         if code not in (5, 7, 8):
             verdict.executions += output.count('"file":') + 1
             said = sanitizer_text(errors) or (f"ended by signal {-code}" if code < 0 else errors.strip()[-200:])
@@ -162,7 +170,7 @@ class Judge:
             seed = os.path.relpath(entry["file"], self.builder.source)
             if entry["status"] == "finding":
                 verdict.found(entry["oracle"], entry["text"], property=entry["property"], call=entry["call"],
-                              seed=seed, reproducer=entry["file"])
+                              seed=seed, reproducer=os.path.abspath(entry["file"]))
             else:
                 verdict.found("SEED", f"{seed}: step {entry.get('step')}: {entry.get('text')}", property=entry["status"],
                               seed=seed)
@@ -188,6 +196,17 @@ class Judge:
             verdict.found(said["oracle"], text or said["text"], property=said["property"], call=said.get("call"),
                           reproducer=said.get("reproducer"))
 
+    def innocent(self, plant, variant, verdict):
+        """Withdraws a verdict that the clean monitor would get for the same trace."""
+        if verdict.reproducer is None or not os.path.exists(verdict.reproducer):
+            return
+        program = self.builder.clean_program(variant)
+        code, output, errors, _ = self.children.run([program, "run", "--any", verdict.reproducer],
+                                                    self.environment(plant, counted=False), self.seconds, self.folder(plant))
+        if code != 0:
+            said = (output or errors).strip().splitlines()
+            verdict.withdraw(f"the clean monitor is accused as well: {said[0] if said else code}")
+
     def host(self, plant, source, verdict):
         programs = {}
         budget_start = verdict.cpu_seconds
@@ -201,6 +220,7 @@ class Judge:
             elif left >= 1:
                 self.hunt(plant, programs[variant], verdict, left * share)
             if verdict.detected:
+                self.innocent(plant, variant, verdict)
                 return programs[variant]
         return None
 

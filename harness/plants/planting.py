@@ -179,6 +179,17 @@ class Builder:
             self.clean[variant] = folder
             return folder
 
+    def clean_program(self, variant):
+        """`touchstone` of the clean tree, built like a planted one."""
+        folder = self.clean_objects(variant)
+        program = os.path.join(folder, "touchstone")
+        with self.lock:
+            if not os.path.exists(program):
+                self.run([self.cc, *VARIANTS[variant][1], *sorted(glob.glob(os.path.join(folder, "*.o"))), "-o",
+                          program + ".part"])
+                os.replace(program + ".part", program)
+        return program
+
     def compile_some(self, todo, variant, folder):
         while self.failure is None:
             try:
