@@ -22,19 +22,19 @@ enum severity { S0_CONFIDENTIALITY, S1_ISOLATION, S2_MEMORY_SAFETY, S3_AVAILABIL
 
 struct finding {
     bool found;
-    uint32_t oracle;        /* one ORACLE_* bit */
+    uint32_t oracle; /* one ORACLE_* bit */
     enum severity severity;
-    char property[32];      /* short stable name: "scrub", "owner", "tlb", ... part of the identity of a finding */
-    char text[200];         /* one sentence for people, deterministic, no pointers */
-    uint32_t step;          /* index of the operation */
-    uint16_t call;          /* ABI id of the operation, 0 if none */
+    char property[32]; /* short stable name: "scrub", "owner", "tlb", ... part of the identity of a finding */
+    char text[200];    /* one sentence for people, deterministic, no pointers */
+    uint32_t step;     /* index of the operation */
+    uint16_t call;     /* ABI id of the operation, 0 if none */
 };
 
 /* What the acting agent saw. */
 struct step_result {
     enum expect_kind kind;
-    int64_t error;     /* EXPECT_RESULT, EXPECT_EXIT: a0 */
-    uint64_t value;    /* EXPECT_RESULT, EXPECT_EXIT: a1; EXPECT_VALUE: loaded value; EXPECT_TRAP: cause */
+    int64_t error;  /* EXPECT_RESULT, EXPECT_EXIT: a0 */
+    uint64_t value; /* EXPECT_RESULT, EXPECT_EXIT: a1; EXPECT_VALUE: loaded value; EXPECT_TRAP: cause */
     uint64_t scause, stval, htval, htinst; /* EXPECT_EXIT */
 };
 
@@ -65,7 +65,8 @@ struct machine_config world_config_for(const struct trace *t);
 bool world_step(struct world *w, const struct trace_op *op, struct step_result *result);
 
 /* Does what was seen agree with an OP_EXPECT? On disagreement writes one line to why. */
-bool world_expect(const struct world *w, const struct trace_op *expect, const struct step_result *seen, char *why, size_t max);
+bool world_expect(const struct world *w, const struct trace_op *expect, const struct step_result *seen, char *why,
+                  size_t max);
 
 /* Run a whole trace from a fresh (reset) world; expectations are ignored. True when there is no finding. */
 bool world_run(struct world *w, const struct trace *t);

@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The life of a world: making, resetting, and the way of one operation from a trace to the agent that performs it and
+ * past the oracles. Everything here is a function of configuration and trace.
+ */
+#include "harness/agents/world.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "harness/agents/agent.h"
+#include "harness/oracles/oracle.h"
+
+#define TRACE_FRAME_BYTES 4096u
+
+/* Full audits also happen this often during a run: steps per audit, a power of two. */
+#define STEPS_PER_AUDIT 64u
+
+struct machine_config world_config_for(const struct trace *t)
+{
+    struct machine_config config = machine_default_config();
+
+    config.harts = t->harts;
+    config.seed = t->seed;
+    if (t->host_pages != 0)
+        config.host_pages = t->host_pages;
+    if (t->window_pages != 0) {
+        config.window_pages = 1;
+        while (config.window_pages < t->window_pages)
+            config.window_pages *= 2; /* the window is one PMP entry */
+    }
+    return config;
+}
+
+struct world *world_create(const struct machine_config *config, uint32_t oracles)
+{
+    struct world *w = calloc(1, sizeof(*w));
+
+    if (w == NULL)
+        return NULL;
+    w->oracles = oracles;
+    w->machine = machine_create(config);
+    if (w->machine == NULL || !oracle_create(w)) {
+        world_destroy(w);
+        return NULL;
+    }
+    world_reset(w);
+    return w;
+}
+
+void world_destroy(struct world *w)
+{
+    if (w == NULL)
+        return;
+    oracle_destroy(w);
+    if (w->machine != NULL)
+        machine_destroy(w->machine);
+    free(w);
+}
+
+void world_reset(struct world *w)
+{
+    machine_reset(w->machine);
+    memset(w->tvm_id, 0, sizeof(w->tvm_id));
+    w->tvm_count = 0;
+    w->step = 0;
+    memset(&w->finding, 0, sizeof(w->finding));
+    oracle_reset(w);
+}
+
+uint64_t world_resolve(const struct world *w, const struct trace_op *op, unsigned index)
+{
+    uint64_t value = op->a[index];
+    uint32_t number = (uint32_t)value;
+    uint64_t offset = (uint64_t)(int64_t)(int32_t)(value >> 32);
+    uint64_t base;
+
+    switch ((enum trace_arg_kind)op->kind[index]) {
+    case ARG_WIN: base = MACHINE_WINDOW_BASE; break;
+    case ARG_RAM: base = MACHINE_HOST_BASE; break;
+    case ARG_MON: base = MACHINE_MONITOR_BASE; break;
+    case ARG_MMIO: base = MACHINE_MMIO_BASE; break;
+    case ARG_TVM: return (number < w->tvm_count ? w->tvm_id[number] : 0) + offset;
+    case ARG_RAW:
+    case ARG_KIND_COUNT:
+    default: return value;
+    }
+    return base + (uint64_t)number * TRACE_FRAME_BYTES + offset;
+}
+
+bool agent_hart_runs(const struct machine *m, uint32_t h)
+{
+    return !m->halted && !m->hart[h].parked;
+}
+
+/*
+ * Interrupts that the hart takes before its next instruction. M-mode's own arrive in every mode; the host's preempt a
+ * guest always. An interrupt that the host takes in its own code is left to OP_IRQ, so that a trace stays readable.
+ * True when the guest was taken off the hart, so that its operation does not happen.
+ */
+static bool preempted(struct agent_step *s)
+{
+    struct machine *m = s->m;
+    bool guest = machine_in_guest(m, s->hart);
+
+    if (!guest && !m->msip[s->hart])
+        return false;
+    uint64_t pc = m->hart[s->hart].pc;
+    enum trap_taker taker = machine_take_interrupt(m, s->hart);
+    if (taker == TAKEN_BY_NOBODY || !guest || machine_in_guest(m, s->hart))
+        return false;
+    agent_see_guest(s, taker, false, pc);
+    return true;
+}
+
+static void perform(struct agent_step *s)
+{
+    switch ((enum trace_op_code)s->op->op) {
+    case OP_NOP:
+    case OP_EXPECT:
+    case OP_COUNT: return;
+    case OP_CONSOLE_INPUT:
+    case OP_TIME: environment(s); return;
+    default: break;
+    }
+    if (!agent_hart_runs(s->m, s->hart) || preempted(s) || !agent_hart_runs(s->m, s->hart))
+        return;
+
+    switch ((enum trace_op_code)s->op->op) {
+    case OP_IRQ: environment(s); return;
+    case OP_GUEST_CALL:
+    case OP_GUEST_ECALL:
+    case OP_GUEST_LOAD:
+    case OP_GUEST_STORE:
+    case OP_GUEST_FETCH:
+    case OP_GUEST_CSR_READ:
+    case OP_GUEST_CSR_WRITE:
+    case OP_GUEST_REG:
+    case OP_GUEST_TRAP:
+    case OP_GUEST_WFI:
+    case OP_GUEST_VIRTUAL:
+    case OP_GUEST_USER:
+        if (machine_in_guest(s->m, s->hart))
+            guest_agent(s);
+        return;
+    default:
+        if (!machine_in_guest(s->m, s->hart))
+            host_agent(s);
+        return;
+    }
+}
+
+bool world_step(struct world *w, const struct trace_op *op, struct step_result *result)
+{
+    struct step_result seen;
+    struct agent_step s = {.w = w, .m = w->machine, .op = op, .result = result != NULL ? result : &seen};
+
+    memset(s.result, 0, sizeof(*s.result));
+    s.result->kind = EXPECT_NONE;
+    if (w->finding.found)
+        return false;
+    s.hart = op->hart % w->machine->config.harts;
+    if (op->op != OP_EXPECT && op->op != OP_NOP) {
+        for (unsigned i = 0; i < 8; i++)
+            s.a[i] = world_resolve(w, op, i);
+        oracle_before(w, s.hart, op);
+        perform(&s);
+        oracle_after(w, s.hart, op);
+        if (s.result->kind == EXPECT_ENTER)
+            guest_plant_markers(w, s.hart);
+    }
+    w->step++;
+    if (!w->finding.found && w->step % STEPS_PER_AUDIT == 0)
+        oracle_audit(w);
+    return !w->finding.found;
+}
+
+bool world_run(struct world *w, const struct trace *t)
+{
+    world_reset(w);
+    for (uint32_t i = 0; i < t->count && !w->finding.found; i++) {
+        w->step = i;
+        world_step(w, &t->op[i], NULL);
+    }
+    return world_audit(w);
+}
+
+bool world_audit(struct world *w)
+{
+    if (!w->finding.found)
+        oracle_audit(w);
+    return !w->finding.found;
+}
+
+const char *oracle_name(uint32_t oracle)
+{
+    switch (oracle) {
+    case ORACLE_OWN: return "OWN";
+    case ORACLE_LIV: return "LIV";
+    case ORACLE_ORD: return "ORD";
+    default: return "none";
+    }
+}
+
+const char *severity_name(enum severity s)
+{
+    switch (s) {
+    case S0_CONFIDENTIALITY: return "S0 confidentiality";
+    case S1_ISOLATION: return "S1 isolation";
+    case S2_MEMORY_SAFETY: return "S2 memory safety";
+    case S3_AVAILABILITY: return "S3 availability";
+    case S4_ABI: return "S4 ABI";
+    case S5_MODEL: return "S5 model disagreement";
+    }
+    return "none";
+}

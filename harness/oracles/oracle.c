@@ -1,0 +1,284 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What oracles share: their memory, the hooks, the report, and the view of the call that a step made.
+ */
+#include "harness/oracles/oracle.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define A0 10u
+#define A1 11u
+#define A6 16u
+#define A7 17u
+
+#define CAUSE_ECALL_HOST 9u
+#define CAUSE_ECALL_GUEST 10u
+#define CAUSE_MACHINE_SOFTWARE (UINT64_C(1) << 63 | 3u)
+
+/* Call that (extension, function) names for a caller. A host's call is looked up as the host's, whatever it means. */
+static uint16_t call_of(bool guest, uint64_t a7, uint64_t a6)
+{
+    uint32_t eid = (uint32_t)a7;
+    bool cove = eid == SBI_EID_COVH || eid == SBI_EID_COVI || eid == SBI_EID_COVG;
+    uint32_t fid = cove ? COVE_FID(a6) : (uint32_t)a6;
+
+#define KEY(eid_, fid_) ((uint64_t)(eid_) << 32 | (uint32_t)(fid_))
+#define CASE_HOST_HOST(id, ext, fid_)                                                                                  \
+    case KEY(SBI_EID_##ext, fid_):                                                                                     \
+        return (id);
+#define CASE_HOST_GUEST(id, ext, fid_)
+#define CASE_GUEST_HOST(id, ext, fid_)
+#define CASE_GUEST_GUEST(id, ext, fid_)                                                                                \
+    case KEY(SBI_EID_##ext, fid_): return (id);
+    if (guest) {
+        switch (KEY(eid, fid)) {
+#define ABI_CALL(id, caller, ext, fid_, name, arguments) CASE_GUEST_##caller(id, ext, fid_)
+#define ABI_CALL_UNSERVED(id, caller, ext, fid_, name, arguments) CASE_GUEST_##caller(id, ext, fid_)
+#include "monitor/abi/calls.def"
+        default: return CALL_none;
+        }
+    }
+    switch (KEY(eid, fid)) {
+#define ABI_CALL(id, caller, ext, fid_, name, arguments) CASE_HOST_##caller(id, ext, fid_)
+#define ABI_CALL_UNSERVED(id, caller, ext, fid_, name, arguments) CASE_HOST_##caller(id, ext, fid_)
+#include "monitor/abi/calls.def"
+    default: return CALL_none;
+    }
+}
+
+void oracle_report(struct world *w, uint32_t oracle, enum severity severity, const char *property, const char *format,
+                   ...)
+{
+    struct finding *f = &w->finding;
+    const struct oracle_state *o = w->oracle_state;
+    va_list list;
+
+    if (f->found || (w->oracles & oracle) == 0)
+        return;
+    f->found = true;
+    f->oracle = oracle;
+    f->severity = severity;
+    f->step = w->step;
+    f->call = o->entry[o->hart].entered ? o->entry[o->hart].call : CALL_none;
+    snprintf(f->property, sizeof(f->property), "%s", property);
+    va_start(list, format);
+    vsnprintf(f->text, sizeof(f->text), format, list);
+    va_end(list);
+}
+
+bool oracle_window_run(const struct world *w, uint64_t base, uint64_t count, uint32_t *first)
+{
+    uint64_t pages = w->machine->config.window_pages;
+
+    if (base < MACHINE_WINDOW_BASE || (base & PAGE_MASK) != 0)
+        return false;
+    uint64_t frame = (base - MACHINE_WINDOW_BASE) >> PAGE_SHIFT;
+    if (frame >= pages || count == 0 || count > pages - frame)
+        return false;
+    *first = (uint32_t)frame;
+    return true;
+}
+
+bool oracle_is_zero(const uint8_t *bytes, size_t len)
+{
+    for (size_t i = 0; i < len; i += 64) {
+        uint64_t word[8] = {0};
+        size_t part = len - i < 64 ? len - i : 64;
+        memcpy(word, bytes + i, part);
+        if ((word[0] | word[1] | word[2] | word[3] | word[4] | word[5] | word[6] | word[7]) != 0)
+            return false;
+    }
+    return true;
+}
+
+/* --- life ------------------------------------------------------------------------------------------------------- */
+
+/*
+ * The machine reports an entry before it touches a register. The monitor's own interrupt right behind another entry
+ * must leave no trace, so the earlier one stays the one that is judged.
+ */
+static void see_entry(struct world *w, const struct machine_event *event)
+{
+    struct oracle_state *o = w->oracle_state;
+    const struct machine_hart *hart = &w->machine->hart[event->hart];
+    struct entry *e = &o->entry[event->hart];
+
+    o->entered = true;
+    if (e->entered && event->a == CAUSE_MACHINE_SOFTWARE)
+        return;
+    e->entered = true;
+    e->from_guest = hart->virt && !hart->parked;
+    e->cause = event->a;
+    e->call = CALL_none;
+    if (e->cause == CAUSE_ECALL_HOST || e->cause == CAUSE_ECALL_GUEST)
+        e->call = call_of(e->from_guest, hart->x[A7], hart->x[A6]);
+    registers_enter(w, event->hart, e);
+}
+
+static void on_event(void *data, const struct machine_event *event)
+{
+    struct world *w = data;
+
+    if (event->hart >= w->machine->config.harts)
+        return;
+    if (event->kind == EVENT_ENTER_MONITOR)
+        see_entry(w, event);
+    ord_event(w, event);
+    if (event->kind == EVENT_UNTRUSTED_WRITE)
+        secret_write(w, event->hart, event->a, event->b);
+}
+
+bool oracle_create(struct world *w)
+{
+    struct oracle_state *o = calloc(1, sizeof(*o));
+    uint32_t pages = w->machine->config.window_pages;
+
+    w->oracle_state = o;
+    if (o == NULL)
+        return false;
+    o->pages = pages;
+    o->record = calloc(pages, sizeof(*o->record));
+    o->content = malloc((size_t)pages * PAGE_SIZE);
+    o->touched = calloc(pages, sizeof(*o->touched));
+    o->is_touched = calloc(pages, sizeof(*o->is_touched));
+    o->use = calloc(pages, sizeof(*o->use));
+    o->converted_at = calloc(pages, sizeof(*o->converted_at));
+    o->changed = calloc(pages, sizeof(*o->changed));
+    o->vcpu = calloc(pages, sizeof(*o->vcpu));
+    o->scrubbed = calloc(pages, sizeof(*o->scrubbed));
+    o->written = calloc(pages, sizeof(*o->written));
+    if (o->record == NULL || o->content == NULL || o->touched == NULL || o->is_touched == NULL || o->use == NULL ||
+        o->converted_at == NULL || o->changed == NULL || o->vcpu == NULL || o->scrubbed == NULL || o->written == NULL)
+        return false;
+    memcpy(o->content, w->machine->window, (size_t)pages * PAGE_SIZE);
+    if (w->oracles != 0) {
+        w->machine->on_event = on_event;
+        w->machine->event_data = w;
+    }
+
+    /* What boot left behind is the same for every run: judge it once, and begin every run with the verdict. */
+    oracle_reset(w);
+    if (w->machine->violation.kind != VIOLATION_NONE)
+        liv_after(w);
+    oracle_audit(w);
+    o->boot = w->finding;
+    return true;
+}
+
+void oracle_destroy(struct world *w)
+{
+    struct oracle_state *o = w->oracle_state;
+
+    if (o == NULL)
+        return;
+    free(o->record);
+    free(o->content);
+    free(o->touched);
+    free(o->is_touched);
+    free(o->use);
+    free(o->converted_at);
+    free(o->changed);
+    free(o->vcpu);
+    free(o->scrubbed);
+    free(o->written);
+    free(o);
+    w->oracle_state = NULL;
+}
+
+void oracle_reset(struct world *w)
+{
+    struct oracle_state *o = w->oracle_state;
+
+    o->generation++;
+    memset(o->entry, 0, sizeof(o->entry));
+    memset(&o->call, 0, sizeof(o->call));
+    o->hart = 0;
+    o->entered = false;
+    machine_changes_clear(w->machine);
+    transition_reset(w);
+    own_reset(w);
+    ord_reset(w);
+    w->finding = o->boot;
+}
+
+/* --- hooks ------------------------------------------------------------------------------------------------------ */
+
+void oracle_before(struct world *w, uint32_t hart, const struct trace_op *op)
+{
+    struct oracle_state *o = w->oracle_state;
+
+    if (w->oracles == 0)
+        return;
+    o->hart = hart;
+    o->guest_store = op->op == OP_GUEST_STORE;
+    o->entered = false;
+    for (uint32_t i = 0; i < w->machine->config.harts; i++)
+        o->entry[i].entered = false;
+    ord_before(w);
+}
+
+/* What the acting hart's call was and how it ended. */
+static void see_call(struct world *w)
+{
+    struct oracle_state *o = w->oracle_state;
+    const struct entry *e = &o->entry[o->hart];
+    const struct machine_hart *hart = &w->machine->hart[o->hart];
+    struct host_call *call = &o->call;
+
+    memset(call, 0, sizeof(*call));
+    call->slot = MONITOR_MAX_TVMS;
+    call->args = &e->before.x[A0];
+    if (!e->entered || e->from_guest || e->cause != CAUSE_ECALL_HOST)
+        return;
+    call->made = true;
+    call->id = e->call;
+    for (uint32_t i = 0; i < MONITOR_MAX_TVMS; i++) {
+        if (o->slot[i].state != TVM_ABSENT && o->slot[i].id == call->args[0])
+            call->slot = i;
+    }
+    bool entered_guest = machine_in_guest(w->machine, o->hart);
+    bool answered = !entered_guest && !hart->parked;
+    call->ok = entered_guest || !answered || (int64_t)hart->x[A0] >= 0;
+    call->failed = !call->ok;
+    call->value = hart->x[A1];
+}
+
+void oracle_after(struct world *w, uint32_t hart, const struct trace_op *op)
+{
+    struct oracle_state *o = w->oracle_state;
+    const uint32_t *frames = NULL;
+
+    (void)hart;
+    (void)op;
+    if (w->oracles == 0)
+        return;
+    see_call(w);
+    secret_trap_to_host(w);
+    liv_after(w);
+    if (o->entered)
+        ord_after(w);
+    if ((w->oracles & (ORACLE_OWN | ORACLE_ORD)) == 0 || w->finding.found || w->machine->halted)
+        return;
+
+    uint32_t count = machine_changes(w->machine, &frames);
+    secret_after(w);
+    transition_after(w, frames, count);
+    if (o->entered) {
+        own_after(w);
+        registers_after(w);
+    }
+    access_after(w);
+    transition_sync(w);
+    machine_changes_clear(w->machine);
+}
+
+void oracle_audit(struct world *w)
+{
+    if ((w->oracles & ORACLE_OWN) == 0 || w->finding.found || w->machine->halted)
+        return;
+    own_audit(w);
+    access_audit(w);
+}

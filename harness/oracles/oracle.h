@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Inside of the oracles: what they remember between steps, and the hooks by which they watch.
+ *
+ * An oracle looks at the machine and at the monitor's records and judges them by rules written here a second time: no
+ * oracle calls a function of the monitor. Each file guards one family of promises; world_step calls oracle_before and
+ * oracle_after around each operation, and the machine reports events in between. A rule that is broken is reported
+ * with oracle_report; the first report of a run becomes its finding.
+ *
+ *   own.c          frames: records, donated objects and G-stage tables agree, each frame has one use and one owner
+ *   transition.c   what one step may change: states of frames, contents, TVM slots, nothing on an error
+ *   access.c       PMP and translation caches: nobody reaches what the records deny
+ *   registers.c    registers across a world switch: the host's, the guest's, and how a guest is confined
+ *   secret.c       values of a guest in places that the host sees
+ *   ord.c          order of fences, scrubs, isolation and register loads; single reads of host memory
+ *   liv.c          locks, bounded work, fatal stops, misuse of primitives
+ */
+#ifndef TOUCHSTONE_HARNESS_ORACLE_H
+#define TOUCHSTONE_HARNESS_ORACLE_H
+
+#include "harness/agents/world.h"
+
+/* Ids of calls, CALL_<name>, from the ABI table. */
+enum call_id {
+    CALL_none = 0,
+#define ABI_CALL(id, caller, ext, fid, name, arguments) CALL_##name = (id),
+#define ABI_CALL_UNSERVED(id, caller, ext, fid, name, arguments) CALL_##name = (id),
+#include "monitor/abi/calls.def"
+};
+
+/* CSRs that belong to the host and must survive a TVM run; scause and stval are part of the exit record. */
+#define HOST_CSR_COUNT 31u
+/* CSRs that belong to the guest and must survive whatever the host does meanwhile. */
+#define GUEST_CSR_COUNT 11u
+extern const uint16_t host_csrs[HOST_CSR_COUNT];
+extern const uint16_t guest_csrs[GUEST_CSR_COUNT];
+
+/* Registers of one world at one moment. */
+struct world_image {
+    uint64_t x[32];
+    uint64_t pc;
+    enum privilege priv;
+    uint64_t f[32];
+    uint64_t fcsr;
+    uint64_t csr[HOST_CSR_COUNT]; /* host_csrs or guest_csrs, by whose image it is */
+    bool csrs_known;
+};
+
+/* One hart's last entry into the monitor during this step. */
+struct entry {
+    bool entered;
+    bool from_guest;
+    uint64_t cause;
+    uint16_t call; /* ABI id when it was an ecall that names one */
+    struct world_image before;
+};
+
+/* The call that the acting hart made in this step, once it is over. */
+struct host_call {
+    uint16_t id;          /* CALL_none when the host made none, or one that the ABI does not know */
+    bool made;            /* the host made an ecall at all */
+    bool ok;              /* it succeeded, or entered the guest */
+    bool failed;          /* it came back with an error */
+    const uint64_t *args; /* a0..a5 at entry */
+    uint64_t value;       /* a1 on return */
+    uint32_t slot;        /* TVM slot that a0 named before the call, MONITOR_MAX_TVMS if none */
+};
+
+/* What a TVM's own object says, as far as ownership is concerned. */
+struct tvm_facts {
+    uint32_t root;
+    uint32_t pool_head;
+    uint32_t pool_count;
+    uint32_t mode;
+    uint32_t vmid;
+    uint32_t vcpu_frame[TVM_MAX_VCPUS]; /* CONF_PAGE_NONE where there is no vCPU */
+};
+
+/* How the structures use a frame; compared with its record. */
+struct frame_use {
+    uint8_t state; /* PAGE_NONCONF: not used by anything */
+    uint8_t owner;
+    uint64_t gfn; /* PAGE_DATA */
+};
+
+/* What oracles know of a TVM besides what they read. */
+struct tvm_history {
+    struct tvm_facts facts;
+    uint32_t region_count;
+    struct {
+        uint64_t base, len;
+    } region[TVM_MAX_REGIONS];
+    uint64_t entry_pc, entry_arg; /* of finalize */
+};
+
+struct vcpu_history {
+    uint32_t generation; /* valid when equal to oracle_state.generation */
+    bool started;
+    struct world_image image; /* when it left its hart; pc is where it must continue */
+};
+
+struct untrusted_range {
+    uint64_t start, end;
+};
+
+#define MAX_UNTRUSTED_READS 64u
+#define MAX_HELD_LOCKS 8u
+
+/* Order of events of one hart since it last entered the monitor, or since the step began. */
+struct order {
+    bool entered;
+    bool from_guest;
+    bool fp_saved;
+    bool fp_replaced; /* zeroed or loaded */
+    bool fp_loaded;
+    uint32_t swaps;
+    bool fenced;      /* a full fence, and none of what follows came after it */
+    bool fence_stale; /* registers were swapped since the last full fence */
+    bool fenced_i;
+    uint8_t rank[MAX_HELD_LOCKS];
+    uint32_t held;
+    uint32_t reads;
+    struct untrusted_range read[MAX_UNTRUSTED_READS];
+};
+
+/* PMP entries that were found good. */
+struct pmp_verdict {
+    bool known;
+    uint8_t config[PMP_ENTRIES];
+    uint64_t addr[PMP_ENTRIES];
+};
+
+struct oracle_state {
+    uint32_t pages;
+    uint32_t generation; /* counts resets */
+    uint32_t hart;       /* acting hart */
+    bool guest_store;    /* the operation is a store by the guest */
+    bool entered;        /* any hart entered the monitor in this step */
+    struct finding boot; /* what the machine looked like before anybody acted */
+    struct entry entry[MONITOR_MAX_HARTS];
+    struct host_call call;
+
+    /* What the monitor's records were after the last step. */
+    struct page_record *record;
+    struct tvm_slot slot[MONITOR_MAX_TVMS];
+    struct global_fence fence;
+    uint64_t next_tvm_id;
+    uint32_t hsm[MONITOR_MAX_HARTS];
+    bool shmem_set[MONITOR_MAX_HARTS];
+    uint64_t shmem[MONITOR_MAX_HARTS];
+    uint32_t running_slot[MONITOR_MAX_HARTS]; /* HART_NO_TVM while the host runs */
+    uint32_t running_frame[MONITOR_MAX_HARTS];
+
+    /* Window contents after the last step, and which frames of it differ from the reset state. */
+    uint8_t *content;
+    uint32_t *touched;
+    uint32_t touched_count;
+    bool *is_touched;
+
+    /* Structures as the oracle last walked them. */
+    struct frame_use *use;
+    struct tvm_history tvm[MONITOR_MAX_TVMS];
+    uint64_t last_tvm_id;
+
+    /* The global fence, from the calls alone. */
+    uint64_t fence_current;
+    uint64_t fence_seen[MONITOR_MAX_HARTS];
+    uint64_t *converted_at;
+
+    uint32_t *changed; /* frames that changed their record in this step */
+    uint32_t changed_count;
+    uint32_t *written; /* frames whose content differs from the step before */
+    uint32_t written_count;
+
+    struct pmp_verdict pmp[MONITOR_MAX_HARTS][2]; /* by whether a guest runs */
+
+    struct vcpu_history *vcpu;                  /* by vCPU frame */
+    struct world_image host[MONITOR_MAX_HARTS]; /* host of a hart that runs a guest, at its run call */
+
+    struct order order[MONITOR_MAX_HARTS];
+    uint32_t scrub_step;
+    uint32_t *scrubbed; /* value of scrub_step when the frame was last scrubbed */
+};
+
+/* Life. oracle_create needs w->machine; false when memory is short. */
+bool oracle_create(struct world *w);
+void oracle_destroy(struct world *w);
+void oracle_reset(struct world *w);
+
+/* Around each operation. */
+void oracle_before(struct world *w, uint32_t hart, const struct trace_op *op);
+void oracle_after(struct world *w, uint32_t hart, const struct trace_op *op);
+
+/* Everything at once, from nothing: all frames, all tables, all harts. */
+void oracle_audit(struct world *w);
+
+/* Record a broken promise, unless there is a finding already. */
+void oracle_report(struct world *w, uint32_t oracle, enum severity severity, const char *property, const char *format,
+                   ...) __attribute__((format(printf, 5, 6)));
+
+/* own.c */
+void own_reset(struct world *w);
+void own_audit(struct world *w);
+/* Bring the picture of the structures up to date with this step (`changed`, `written`) and compare. */
+void own_after(struct world *w);
+const char *page_state_name(unsigned state);
+
+/* transition.c */
+void transition_reset(struct world *w);
+/* Judge what this step changed, against the old records and contents; fills `changed` and `written`. */
+void transition_after(struct world *w, const uint32_t *frames, uint32_t frame_count);
+/* Take over the new records and contents. */
+void transition_sync(struct world *w);
+
+/* access.c */
+void access_after(struct world *w);
+void access_audit(struct world *w);
+
+/* registers.c */
+void registers_enter(struct world *w, uint32_t hart, struct entry *e);
+void registers_after(struct world *w);
+
+/* secret.c */
+void secret_after(struct world *w);
+void secret_trap_to_host(struct world *w);
+void secret_write(struct world *w, uint32_t hart, uint64_t address, uint64_t len);
+
+/* liv.c */
+void liv_after(struct world *w);
+
+/* ord.c */
+void ord_reset(struct world *w);
+void ord_before(struct world *w);
+void ord_event(struct world *w, const struct machine_event *event);
+void ord_after(struct world *w);
+
+/* First frame of the 4 KiB window frame run that [base, base + count pages) names; false when it is not one. */
+bool oracle_window_run(const struct world *w, uint64_t base, uint64_t count, uint32_t *first);
+
+/* Are the `len` bytes at `bytes` zero? `len` is a multiple of 8. */
+bool oracle_is_zero(const uint8_t *bytes, size_t len);
+
+#endif

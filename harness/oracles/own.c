@@ -1,0 +1,392 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * OWN, frames: every window frame has one use and one owner, and all who say so agree.
+ *
+ * Three sources are compared: the page records; what the TVM objects hold (root, state, vCPUs, pool); and what a walk
+ * of the G-stage tables from each root reaches. The walk is written from the privileged specification. `use` is the
+ * joint picture of the second and third source; a frame that two of them use is reported while it is painted, and a
+ * frame whose record disagrees with the picture is reported after.
+ */
+#include "harness/oracles/oracle.h"
+
+#include <string.h>
+
+#include "monitor/core/tvm.h"
+
+#define PTE_V UINT64_C(0x01)
+#define PTE_RWX UINT64_C(0x0e)
+#define PTE_LEAF UINT64_C(0xdf) /* V R W X U A D; G, PBMT, N and reserved bits zero */
+#define PTE_PPN(pte) ((pte) >> 10)
+#define PTE_LOW_BITS UINT64_C(0x3ff)
+
+#define TABLE_WORDS 512u
+#define MAX_LEVELS 5u
+
+const char *page_state_name(unsigned state)
+{
+    static const char *const names[] = {"NONCONF",    "CONVERTING", "CONF_FREE", "TVM_ROOT", "TVM_STATE",
+                                        "VCPU_STATE", "TABLE_POOL", "TABLE",     "DATA",     "BUSY"};
+
+    return state < sizeof(names) / sizeof(names[0]) ? names[state] : "no state";
+}
+
+static bool state_is_owned(unsigned state)
+{
+    return state >= PAGE_TVM_ROOT && state <= PAGE_DATA;
+}
+
+static const uint8_t *frame_bytes(const struct world *w, uint32_t frame)
+{
+    return w->machine->window + (size_t)frame * PAGE_SIZE;
+}
+
+/* --- painting the picture --------------------------------------------------------------------------------------- */
+
+/* Enter one use of a frame. False after a report when it is used already or lies outside the window. */
+static bool paint(struct world *w, uint64_t frame, unsigned state, uint32_t slot, uint64_t gfn)
+{
+    struct oracle_state *o = w->oracle_state;
+
+    if (frame >= o->pages) {
+        oracle_report(w, ORACLE_OWN, S1_ISOLATION, "reach", "TVM slot %u uses a frame outside the window as %s", slot,
+                      page_state_name(state));
+        return false;
+    }
+    struct frame_use *use = &o->use[frame];
+    if (use->state != PAGE_NONCONF) {
+        oracle_report(w, ORACLE_OWN, S1_ISOLATION, "alias",
+                      "frame %u is %s of TVM slot %u (gfn 0x%llx) and %s of slot %u (gfn 0x%llx)", (uint32_t)frame,
+                      page_state_name(use->state), use->owner, (unsigned long long)use->gfn, page_state_name(state),
+                      slot, (unsigned long long)gfn);
+        return false;
+    }
+    use->state = (uint8_t)state;
+    use->owner = (uint8_t)slot;
+    use->gfn = gfn;
+    return true;
+}
+
+/* Where a table entry points: window frame number, or something that is none. */
+static uint64_t entry_frame(uint64_t pte)
+{
+    return (PTE_PPN(pte) & ((UINT64_C(1) << 44) - 1)) - (MACHINE_WINDOW_BASE >> PAGE_SHIFT);
+}
+
+struct walk_step {
+    struct world *w;
+    uint32_t slot;
+};
+
+static void bad_entry(const struct walk_step *s, unsigned level, uint64_t gfn, uint64_t pte, const char *what)
+{
+    oracle_report(s->w, ORACLE_OWN, S1_ISOLATION, "pte", "TVM slot %u: entry 0x%llx at level %u for gfn 0x%llx %s",
+                  s->slot, (unsigned long long)pte, level, (unsigned long long)gfn, what);
+}
+
+/* Is the guest frame inside a region that the host declared for this TVM? */
+static bool in_region(const struct oracle_state *o, uint32_t slot, uint64_t gfn)
+{
+    const struct tvm_history *t = &o->tvm[slot];
+
+    for (uint32_t i = 0; i < t->region_count; i++) {
+        if (gfn >= t->region[i].base >> PAGE_SHIFT &&
+            gfn - (t->region[i].base >> PAGE_SHIFT) < t->region[i].len >> PAGE_SHIFT)
+            return true;
+    }
+    return false;
+}
+
+static void walk_leaf(const struct walk_step *s, uint64_t pte, unsigned level, uint64_t gfn)
+{
+    if (level != 0)
+        bad_entry(s, level, gfn, pte, "is a huge leaf, which the monitor never makes");
+    else if ((pte & PTE_LOW_BITS) != PTE_LEAF || pte >> 54 != 0)
+        bad_entry(s, level, gfn, pte, "is not V R W X U A D alone");
+    else if (!in_region(s->w->oracle_state, s->slot, gfn))
+        oracle_report(s->w, ORACLE_OWN, S1_ISOLATION, "region", "TVM slot %u: gfn 0x%llx is mapped outside its regions",
+                      s->slot, (unsigned long long)gfn);
+    else
+        paint(s->w, entry_frame(pte), PAGE_DATA, s->slot, gfn);
+}
+
+/* Walk `frames` consecutive frames of one table at `level`, which begins at guest frame `gfn`. */
+static void walk_table(const struct walk_step *s, uint32_t frame, uint32_t frames, unsigned level, uint64_t gfn)
+{
+    const uint8_t *bytes = frame_bytes(s->w, frame);
+
+    for (uint32_t i = 0; i < frames * TABLE_WORDS && !s->w->finding.found; i++) {
+        uint64_t pte;
+        if (i % 64 == 0 && oracle_is_zero(bytes + (size_t)i * 8, 512)) {
+            i += 63; /* tables are mostly empty */
+            continue;
+        }
+        memcpy(&pte, bytes + (size_t)i * 8, sizeof(pte));
+        if (pte == 0)
+            continue;
+        uint64_t at = gfn + ((uint64_t)i << (9 * level));
+        if ((pte & PTE_V) == 0)
+            bad_entry(s, level, at, pte, "is invalid but not zero");
+        else if ((pte & PTE_RWX) != 0)
+            walk_leaf(s, pte, level, at);
+        else if (level == 0 || (pte & PTE_LOW_BITS) != PTE_V || pte >> 54 != 0)
+            bad_entry(s, level, at, pte, "is neither a leaf nor a pointer");
+        else if (paint(s->w, entry_frame(pte), PAGE_TABLE, s->slot, 0))
+            walk_table(s, (uint32_t)entry_frame(pte), 1, level - 1, at);
+    }
+}
+
+static void paint_run(struct world *w, uint32_t first, uint32_t count, unsigned state, uint32_t slot)
+{
+    for (uint32_t i = 0; i < count; i++)
+        paint(w, (uint64_t)first + i, state, slot, 0);
+}
+
+static void paint_pool(struct world *w, uint32_t slot, const struct tvm_facts *facts)
+{
+    uint32_t frame = facts->pool_head;
+    uint32_t count = 0;
+
+    while (frame != CONF_PAGE_NONE && paint(w, frame, PAGE_TABLE_POOL, slot, 0)) {
+        frame = w->machine->monitor->page[frame].link;
+        count++;
+    }
+    if (frame == CONF_PAGE_NONE && count != facts->pool_count)
+        oracle_report(w, ORACLE_OWN, S1_ISOLATION, "pool", "TVM slot %u counts %u pool frames, its list has %u", slot,
+                      facts->pool_count, count);
+}
+
+/* Everything that TVM `slot` holds. */
+static void paint_tvm(struct world *w, uint32_t slot)
+{
+    const struct tvm_facts *facts = &w->oracle_state->tvm[slot].facts;
+    struct walk_step s = {.w = w, .slot = slot};
+    unsigned levels = facts->mode - GSTAGE_SV39X4 + 3u;
+
+    if (facts->mode < GSTAGE_SV39X4 || levels > MAX_LEVELS) {
+        oracle_report(w, ORACLE_OWN, S1_ISOLATION, "mode", "TVM slot %u has G-stage mode %u", slot, facts->mode);
+        return;
+    }
+    if (facts->root % TVM_ROOT_PAGES != 0)
+        oracle_report(w, ORACLE_OWN, S1_ISOLATION, "root", "TVM slot %u: root at frame %u is not aligned to its size",
+                      slot, facts->root);
+    paint_run(w, w->machine->monitor->tvm[slot].frame.index, TVM_STATE_PAGES, PAGE_TVM_STATE, slot);
+    paint_run(w, facts->root, TVM_ROOT_PAGES, PAGE_TVM_ROOT, slot);
+    for (uint32_t i = 0; i < TVM_MAX_VCPUS; i++) {
+        if (facts->vcpu_frame[i] != CONF_PAGE_NONE)
+            paint(w, facts->vcpu_frame[i], PAGE_VCPU_STATE, slot, 0);
+    }
+    paint_pool(w, slot, facts);
+    if (!w->finding.found)
+        walk_table(&s, facts->root, TVM_ROOT_PAGES, levels - 1, 0);
+}
+
+/* --- comparing -------------------------------------------------------------------------------------------------- */
+
+/* Fields of a record that its state does not use are what page_record.h says they are. */
+static bool record_is_tidy(const struct page_record *r)
+{
+    return r->zero == 0 && (r->owner == 0 || state_is_owned(r->state)) &&
+           (r->link == CONF_PAGE_NONE || r->state == PAGE_TABLE_POOL) &&
+           (r->version == 0 || r->state == PAGE_CONVERTING) && (r->gfn == 0 || r->state == PAGE_DATA);
+}
+
+static void compare_frame(struct world *w, uint32_t frame)
+{
+    const struct page_record *r = &w->machine->monitor->page[frame];
+    const struct frame_use *use = &w->oracle_state->use[frame];
+
+    if (r->state >= PAGE_BUSY) {
+        oracle_report(w, ORACLE_OWN, S1_ISOLATION, "state", "frame %u is left in state %u (%s) after the call", frame,
+                      r->state, page_state_name(r->state));
+        return;
+    }
+    if (!record_is_tidy(r)) {
+        oracle_report(w, ORACLE_OWN, S1_ISOLATION, "record", "frame %u (%s) has a field that its state does not use",
+                      frame, page_state_name(r->state));
+        return;
+    }
+    bool owned = state_is_owned(r->state);
+    if (owned && (r->owner >= MONITOR_MAX_TVMS || w->machine->monitor->tvm[r->owner].state == TVM_ABSENT)) {
+        oracle_report(w, ORACLE_OWN, S1_ISOLATION, "owner", "frame %u is %s of TVM slot %u, which is absent", frame,
+                      page_state_name(r->state), r->owner);
+        return;
+    }
+    if (!owned && use->state == PAGE_NONCONF)
+        return;
+    if (use->state != r->state || use->owner != r->owner)
+        oracle_report(w, ORACLE_OWN, S1_ISOLATION, "owner",
+                      "frame %u is recorded as %s of slot %u, but used as %s of slot %u", frame,
+                      page_state_name(r->state), r->owner,
+                      use->state == PAGE_NONCONF ? "nothing" : page_state_name(use->state), use->owner);
+    else if (use->gfn != r->gfn)
+        oracle_report(w, ORACLE_OWN, S1_ISOLATION, "gfn",
+                      "frame %u of slot %u is recorded at gfn 0x%llx and mapped at 0x%llx", frame, r->owner,
+                      (unsigned long long)r->gfn, (unsigned long long)use->gfn);
+}
+
+/* What the object of a TVM says about itself. False after a report when the slot does not name an object. */
+static bool read_facts(struct world *w, uint32_t slot, struct tvm_facts *facts)
+{
+    const struct tvm_slot *s = &w->machine->monitor->tvm[slot];
+    const struct oracle_state *o = w->oracle_state;
+
+    memset(facts, 0, sizeof(*facts));
+    if (s->frame.index >= o->pages || o->pages - s->frame.index < TVM_STATE_PAGES) {
+        oracle_report(w, ORACLE_OWN, S1_ISOLATION, "reach", "the object of TVM slot %u is outside the window", slot);
+        return false;
+    }
+    const struct tvm *t = (const void *)frame_bytes(w, s->frame.index);
+    if (t->id != s->id || t->slot != slot) {
+        oracle_report(w, ORACLE_OWN, S1_ISOLATION, "slot",
+                      "the object of TVM slot %u (id %llu) is that of slot %u (id %llu)", slot,
+                      (unsigned long long)s->id, t->slot, (unsigned long long)t->id);
+        return false;
+    }
+    facts->root = t->root.index;
+    facts->pool_head = t->pool_head;
+    facts->pool_count = t->pool_count;
+    facts->mode = t->gstage_mode;
+    facts->vmid = t->vmid;
+    for (uint32_t i = 0; i < TVM_MAX_VCPUS; i++)
+        facts->vcpu_frame[i] = t->vcpu[i].state == VCPU_ABSENT ? CONF_PAGE_NONE : t->vcpu[i].frame.index;
+    return true;
+}
+
+/* Two live TVMs that share a VMID share translations, unless the hardware has too few for all. */
+static void check_vmid(struct world *w, uint32_t slot)
+{
+    const struct monitor *m = w->machine->monitor;
+    const struct oracle_state *o = w->oracle_state;
+
+    if ((1u << m->platform.vmid_bits) <= MONITOR_MAX_TVMS)
+        return;
+    for (uint32_t i = 0; i < MONITOR_MAX_TVMS; i++) {
+        if (i != slot && o->slot[i].state != TVM_ABSENT && m->tvm[i].state != TVM_ABSENT &&
+            o->tvm[i].facts.vmid == o->tvm[slot].facts.vmid)
+            oracle_report(w, ORACLE_OWN, S1_ISOLATION, "vmid", "TVM slots %u and %u both use VMID %u", i, slot,
+                          o->tvm[slot].facts.vmid);
+    }
+}
+
+/* --- hooks ------------------------------------------------------------------------------------------------------ */
+
+void own_reset(struct world *w)
+{
+    struct oracle_state *o = w->oracle_state;
+
+    memset(o->use, 0, o->pages * sizeof(*o->use));
+    for (uint32_t i = 0; i < MONITOR_MAX_TVMS; i++)
+        o->tvm[i].region_count = 0;
+}
+
+void own_audit(struct world *w)
+{
+    struct oracle_state *o = w->oracle_state;
+
+    memset(o->use, 0, o->pages * sizeof(*o->use));
+    for (uint32_t slot = 0; slot < MONITOR_MAX_TVMS && !w->finding.found; slot++) {
+        if (w->machine->monitor->tvm[slot].state == TVM_ABSENT)
+            continue;
+        if (read_facts(w, slot, &o->tvm[slot].facts)) {
+            check_vmid(w, slot);
+            paint_tvm(w, slot);
+        }
+    }
+    for (uint32_t frame = 0; frame < o->pages && !w->finding.found; frame++)
+        compare_frame(w, frame);
+}
+
+/* TVM slots whose structures may have changed in this step, as bits. */
+static uint64_t slots_to_repaint(const struct world *w)
+{
+    const struct oracle_state *o = w->oracle_state;
+    const struct monitor *m = w->machine->monitor;
+    uint64_t slots = 0;
+
+    for (uint32_t i = 0; i < o->written_count; i++) {
+        const struct frame_use *use = &o->use[o->written[i]];
+        if (state_is_owned(use->state) && use->state != PAGE_DATA && use->state != PAGE_VCPU_STATE)
+            slots |= UINT64_C(1) << use->owner;
+    }
+    for (uint32_t i = 0; i < o->changed_count; i++) {
+        const struct page_record *before = &o->record[o->changed[i]];
+        const struct page_record *after = &m->page[o->changed[i]];
+        if (state_is_owned(before->state))
+            slots |= UINT64_C(1) << (before->owner % MONITOR_MAX_TVMS);
+        if (state_is_owned(after->state))
+            slots |= UINT64_C(1) << (after->owner % MONITOR_MAX_TVMS);
+    }
+    for (uint32_t i = 0; i < MONITOR_MAX_TVMS; i++) {
+        if (m->tvm[i].state != o->slot[i].state || m->tvm[i].id != o->slot[i].id ||
+            m->tvm[i].frame.index != o->slot[i].frame.index)
+            slots |= UINT64_C(1) << i;
+    }
+    return slots;
+}
+
+/* Did a root or table of this TVM, or one of its records, really change? Runs touch its object without that. */
+static bool structure_changed(const struct world *w, uint32_t slot)
+{
+    const struct oracle_state *o = w->oracle_state;
+
+    for (uint32_t i = 0; i < o->changed_count; i++) {
+        const struct page_record *before = &o->record[o->changed[i]];
+        const struct page_record *after = &w->machine->monitor->page[o->changed[i]];
+        if ((state_is_owned(before->state) && before->owner == slot) ||
+            (state_is_owned(after->state) && after->owner == slot))
+            return true;
+    }
+    for (uint32_t i = 0; i < o->written_count; i++) {
+        const struct frame_use *use = &o->use[o->written[i]];
+        if ((use->state == PAGE_TVM_ROOT || use->state == PAGE_TABLE) && use->owner == slot)
+            return true;
+    }
+    return false;
+}
+
+static void repaint(struct world *w, uint32_t slot)
+{
+    struct oracle_state *o = w->oracle_state;
+    const struct tvm_slot *now = &w->machine->monitor->tvm[slot];
+    const struct tvm_slot *before = &o->slot[slot];
+    struct tvm_facts facts = {0};
+    bool present = now->state != TVM_ABSENT;
+
+    if (present && !read_facts(w, slot, &facts))
+        return;
+    bool same = present && before->state != TVM_ABSENT && now->id == before->id &&
+                now->frame.index == before->frame.index && memcmp(&facts, &o->tvm[slot].facts, sizeof(facts)) == 0 &&
+                !structure_changed(w, slot);
+    if (same)
+        return;
+
+    /* Take the old picture away, remembering its frames: their records must have let go of them too. */
+    for (uint32_t frame = 0; frame < o->pages; frame++) {
+        if (state_is_owned(o->use[frame].state) && o->use[frame].owner == slot)
+            o->use[frame] = (struct frame_use){0};
+    }
+    o->tvm[slot].facts = facts;
+    if (present) {
+        check_vmid(w, slot);
+        paint_tvm(w, slot);
+    }
+    for (uint32_t frame = 0; frame < o->pages && !w->finding.found; frame++) {
+        const struct page_record *r = &w->machine->monitor->page[frame];
+        const struct frame_use *use = &o->use[frame];
+        if ((state_is_owned(use->state) && use->owner == slot) || (state_is_owned(r->state) && r->owner == slot))
+            compare_frame(w, frame);
+    }
+}
+
+void own_after(struct world *w)
+{
+    struct oracle_state *o = w->oracle_state;
+    uint64_t slots = slots_to_repaint(w);
+
+    for (uint32_t slot = 0; slots != 0 && !w->finding.found; slot++, slots >>= 1) {
+        if ((slots & 1) != 0)
+            repaint(w, slot);
+    }
+    for (uint32_t i = 0; i < o->changed_count && !w->finding.found; i++)
+        compare_frame(w, o->changed[i]);
+}

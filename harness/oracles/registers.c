@@ -1,0 +1,456 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * OWN, registers: whose registers are where after a trap.
+ *
+ *   host call      everything but a0, a1 and pc is as before; the f registers too
+ *   guest entry    the guest finds what it had when it left, or the reset state with its entry point; and the hart is
+ *                  confined: root, delegation, interrupt enables and counters are what isolation needs
+ *   guest exit     the host finds what it had at its run call, except a0, a1, pc, scause and stval; the f registers
+ *                  are zero
+ *   guest trap     that the monitor serves: the guest is changed by the call's results or by a correctly delivered
+ *                  exception, and by nothing else
+ */
+#include "harness/oracles/oracle.h"
+
+#include <string.h>
+
+#include "monitor/core/tvm.h"
+
+#define A0 10u
+#define A1 11u
+
+#define INTERRUPT (UINT64_C(1) << 63)
+#define CAUSE_ECALL_HOST 9u
+#define CAUSE_ECALL_GUEST 10u
+#define CAUSE_GUEST_FAULT_FIRST 20u
+#define CAUSE_VIRTUAL 22u
+#define CAUSE_GUEST_FAULT_LAST 23u
+#define MACHINE_SOFTWARE (INTERRUPT | 3u)
+
+#define CSR_HTVAL 0x643u
+#define CSR_HTINST 0x64au
+
+const uint16_t host_csrs[HOST_CSR_COUNT] = {
+    0x100, /* sstatus */
+    0x105, /* stvec */
+    0x106, /* scounteren */
+    0x10a, /* senvcfg */
+    0x140, /* sscratch */
+    0x141, /* sepc */
+    0x14d, /* stimecmp */
+    0x180, /* satp */
+    0x200, /* vsstatus */
+    0x205, /* vstvec */
+    0x240, /* vsscratch */
+    0x241, /* vsepc */
+    0x242, /* vscause */
+    0x243, /* vstval */
+    0x24d, /* vstimecmp */
+    0x280, /* vsatp */
+    0x302, /* medeleg */
+    0x303, /* mideleg */
+    0x304, /* mie, with sie, hie and vsie in it */
+    0x320, /* mcountinhibit */
+    0x600, /* hstatus */
+    0x602, /* hedeleg */
+    0x603, /* hideleg */
+    0x605, /* htimedelta */
+    0x606, /* hcounteren */
+    0x607, /* hgeie */
+    0x60a, /* henvcfg */
+    0x643, /* htval */
+    0x645, /* hvip */
+    0x64a, /* htinst */
+    0x680, /* hgatp */
+};
+
+/* Indices into guest_csrs that trap delivery changes. */
+enum { G_VSSTATUS, G_VSTVEC, G_VSSCRATCH, G_VSEPC, G_VSCAUSE, G_VSTVAL };
+
+const uint16_t guest_csrs[GUEST_CSR_COUNT] = {
+    0x200, /* vsstatus */
+    0x205, /* vstvec */
+    0x240, /* vsscratch */
+    0x241, /* vsepc */
+    0x242, /* vscause */
+    0x243, /* vstval */
+    0x24d, /* vstimecmp */
+    0x280, /* vsatp */
+    0x204, /* vsie */
+    0x106, /* scounteren */
+    0x10a, /* senvcfg */
+};
+
+/* A guest's own pending software interrupt, as bit 1 of vsip. */
+#define CSR_VSIP 0x244u
+#define VSIP_SSIP 2u
+
+#define VSSTATUS_SIE (UINT64_C(1) << 1)
+#define VSSTATUS_SPIE (UINT64_C(1) << 5)
+#define VSSTATUS_SPP (UINT64_C(1) << 8)
+
+_Static_assert(GUEST_CSR_COUNT < HOST_CSR_COUNT, "a guest's image has room for one more word");
+
+/* --- images ----------------------------------------------------------------------------------------------------- */
+
+static void take_registers(const struct world *w, uint32_t h, struct world_image *image)
+{
+    const struct machine_hart *hart = &w->machine->hart[h];
+
+    memcpy(image->x, hart->x, sizeof(image->x));
+    memcpy(image->f, hart->f, sizeof(image->f));
+    image->fcsr = hart->fcsr;
+    image->pc = hart->pc;
+    image->priv = hart->priv;
+    image->csrs_known = false;
+}
+
+static void take_host_csrs(const struct world *w, uint32_t h, struct world_image *image)
+{
+    for (unsigned i = 0; i < HOST_CSR_COUNT; i++)
+        image->csr[i] = machine_csr_read(w->machine, h, host_csrs[i]);
+    image->csrs_known = true;
+}
+
+static uint64_t pending_software(const struct world *w, uint32_t h)
+{
+    return machine_csr_read(w->machine, h, CSR_VSIP) & VSIP_SSIP;
+}
+
+static void take_guest_csrs(const struct world *w, uint32_t h, struct world_image *image)
+{
+    for (unsigned i = 0; i < GUEST_CSR_COUNT; i++)
+        image->csr[i] = machine_csr_read(w->machine, h, guest_csrs[i]);
+    image->csr[GUEST_CSR_COUNT] = pending_software(w, h);
+    image->csrs_known = true;
+}
+
+void registers_enter(struct world *w, uint32_t h, struct entry *e)
+{
+    take_registers(w, h, &e->before);
+    if (e->from_guest)
+        take_guest_csrs(w, h, &e->before);
+    else if (e->call == CALL_covh_run_tvm_vcpu)
+        take_host_csrs(w, h, &e->before);
+}
+
+/* --- comparing -------------------------------------------------------------------------------------------------- */
+
+/* General registers equal to `image`, apart from those in `mask`? Reports the first that is not. */
+static bool same_gprs(struct world *w, uint32_t h, const struct world_image *image, uint32_t mask, const char *property,
+                      const char *when)
+{
+    const uint64_t *now = w->machine->hart[h].x;
+
+    if (now[0] == 0 && memcmp(now + 1, image->x + 1, 9 * sizeof(*now)) == 0 &&
+        memcmp(now + 12, image->x + 12, 20 * sizeof(*now)) == 0 && ((mask >> A0 & 3) == 3))
+        return true; /* the ordinary case: nothing but a0 and a1 */
+    for (unsigned i = 0; i < 32; i++) {
+        uint64_t expected = i == 0 ? 0 : image->x[i];
+        if ((mask >> i & 1) != 0 || now[i] == expected)
+            continue;
+        oracle_report(w, ORACLE_OWN, S1_ISOLATION, property, "hart %u: x%u was 0x%llx and is 0x%llx %s", h, i,
+                      (unsigned long long)expected, (unsigned long long)now[i], when);
+        return false;
+    }
+    return true;
+}
+
+static bool same_fp(struct world *w, uint32_t h, const struct world_image *image, const char *property,
+                    const char *when)
+{
+    const struct machine_hart *hart = &w->machine->hart[h];
+
+    if (memcmp(hart->f, image->f, sizeof(image->f)) == 0 && hart->fcsr == image->fcsr)
+        return true;
+    for (unsigned i = 0; i < 32; i++) {
+        if (hart->f[i] != image->f[i]) {
+            oracle_report(w, ORACLE_OWN, S1_ISOLATION, property, "hart %u: f%u changed %s", h, i, when);
+            return false;
+        }
+    }
+    oracle_report(w, ORACLE_OWN, S1_ISOLATION, property, "hart %u: fcsr changed %s", h, when);
+    return false;
+}
+
+static void same_pc(struct world *w, uint32_t h, uint64_t pc, const char *property, const char *when)
+{
+    if (w->machine->hart[h].pc != pc)
+        oracle_report(w, ORACLE_OWN, S1_ISOLATION, property, "hart %u: pc is 0x%llx, expected 0x%llx %s", h,
+                      (unsigned long long)w->machine->hart[h].pc, (unsigned long long)pc, when);
+}
+
+static void same_host_csrs(struct world *w, uint32_t h, const struct world_image *image, const char *when)
+{
+    for (unsigned i = 0; i < HOST_CSR_COUNT && !w->finding.found; i++) {
+        uint64_t now = machine_csr_read(w->machine, h, host_csrs[i]);
+        if (now != image->csr[i])
+            oracle_report(w, ORACLE_OWN, S1_ISOLATION, "host-csr", "hart %u: CSR 0x%x was 0x%llx and is 0x%llx %s", h,
+                          host_csrs[i], (unsigned long long)image->csr[i], (unsigned long long)now, when);
+    }
+}
+
+/* Guest CSRs equal to `image`, apart from those whose bit is in `mask`. */
+static void same_guest_csrs(struct world *w, uint32_t h, const struct world_image *image, uint32_t mask,
+                            const char *when)
+{
+    for (unsigned i = 0; i < GUEST_CSR_COUNT && !w->finding.found; i++) {
+        uint64_t now = machine_csr_read(w->machine, h, guest_csrs[i]);
+        if ((mask >> i & 1) == 0 && now != image->csr[i])
+            oracle_report(w, ORACLE_OWN, S1_ISOLATION, "guest-state", "hart %u: CSR 0x%x was 0x%llx and is 0x%llx %s",
+                          h, guest_csrs[i], (unsigned long long)image->csr[i], (unsigned long long)now, when);
+    }
+    if (pending_software(w, h) != image->csr[GUEST_CSR_COUNT])
+        oracle_report(w, ORACLE_OWN, S1_ISOLATION, "guest-state",
+                      "hart %u: the guest's pending software interrupt changed %s", h, when);
+}
+
+/* --- how a guest is confined ------------------------------------------------------------------------------------ */
+
+static void expect_csr(struct world *w, uint32_t h, unsigned csr, uint64_t must_set, uint64_t must_clear,
+                       const char *why)
+{
+    uint64_t now = machine_csr_read(w->machine, h, csr);
+
+    if ((now & must_set) != must_set || (now & must_clear) != 0)
+        oracle_report(w, ORACLE_OWN, S1_ISOLATION, "guest-config", "hart %u: CSR 0x%x is 0x%llx in a guest: %s", h, csr,
+                      (unsigned long long)now, why);
+}
+
+static void check_confinement(struct world *w, uint32_t h)
+{
+    const uint64_t host_interrupts = UINT64_C(0x222);
+    const uint64_t guest_interrupts = UINT64_C(0x444);
+    const uint64_t medeleg = machine_csr_read(w->machine, h, 0x302);
+
+    expect_csr(w, h, 0x302, 0, UINT64_C(0xf00e00), "the monitor's exceptions are delegated");
+    expect_csr(w, h, 0x602, medeleg, 0, "an exception is delegated to the host");
+    expect_csr(w, h, 0x303, 0, host_interrupts,
+               "an interrupt of the host would run the host with the guest's registers");
+    expect_csr(w, h, 0x603, guest_interrupts, 0, "an interrupt of the guest would run the host");
+    expect_csr(w, h, 0x304, host_interrupts | 8, 0, "the host cannot preempt");
+    expect_csr(w, h, 0x600, UINT64_C(1) << 21, UINT64_C(1) << 9 | UINT64_C(0x3f) << 12,
+               "VTW, HU or VGEIN is not what a TVM needs");
+    expect_csr(w, h, 0x606, 0, ~UINT64_C(2), "more than time is readable");
+    expect_csr(w, h, 0x607, 0, UINT64_MAX, "a guest external interrupt can reach the host");
+    expect_csr(w, h, 0x60a, 0, UINT64_MAX >> 1, "the guest's environment is not the monitor's choice");
+    expect_csr(w, h, 0x320, UINT64_C(0xfffffffd), 0, "a counter runs");
+}
+
+/* The translation root of a hart in a guest is that of its TVM. */
+static void check_root(struct world *w, uint32_t h, uint32_t slot)
+{
+    const struct tvm_facts *t = &w->oracle_state->tvm[slot].facts;
+    uint64_t ppn = (MACHINE_WINDOW_BASE >> PAGE_SHIFT) + t->root;
+    uint64_t expected = (uint64_t)t->mode << 60 | (uint64_t)t->vmid << 44 | ppn;
+    uint64_t now = machine_csr_read(w->machine, h, 0x680);
+
+    if (now != expected)
+        oracle_report(w, ORACLE_OWN, S1_ISOLATION, "hgatp", "hart %u runs TVM slot %u with hgatp 0x%llx, not 0x%llx", h,
+                      slot, (unsigned long long)now, (unsigned long long)expected);
+}
+
+/* Slot, vCPU and frame that the monitor noted for this hart belong together, and no other hart has them. */
+static bool check_running(struct world *w, uint32_t h)
+{
+    const struct monitor *m = w->machine->monitor;
+    const struct hart *hart = &m->hart[h];
+    const struct oracle_state *o = w->oracle_state;
+
+    bool known = hart->tvm_slot < MONITOR_MAX_TVMS && hart->vcpu_id < TVM_MAX_VCPUS;
+    if (!known || m->tvm[hart->tvm_slot].state != TVM_RUNNABLE ||
+        o->tvm[hart->tvm_slot].facts.vcpu_frame[hart->vcpu_id] != hart->vcpu_frame.index) {
+        oracle_report(w, ORACLE_OWN, S1_ISOLATION, "running", "hart %u runs a guest that is no runnable vCPU of a TVM",
+                      h);
+        return false;
+    }
+    for (uint32_t i = 0; i < w->machine->config.harts; i++) {
+        if (i != h && m->hart[i].tvm_slot == hart->tvm_slot && m->hart[i].vcpu_id == hart->vcpu_id) {
+            oracle_report(w, ORACLE_OWN, S1_ISOLATION, "running", "harts %u and %u run the same vCPU", h, i);
+            return false;
+        }
+    }
+    return true;
+}
+
+/* --- the four ways through a trap ------------------------------------------------------------------------------- */
+
+static void host_to_host(struct world *w, uint32_t h, const struct entry *e)
+{
+    if (w->machine->hart[h].parked)
+        return;
+    if (e->cause == MACHINE_SOFTWARE) {
+        same_gprs(w, h, &e->before, 0, "host-gpr", "after an interrupt that was not the host's");
+        same_pc(w, h, e->before.pc, "host-gpr", "after an interrupt that was not the host's");
+        return;
+    }
+    if (e->cause != CAUSE_ECALL_HOST) {
+        same_gprs(w, h, &e->before, 0, "host-gpr", "after a trap that was handed back");
+        return;
+    }
+    same_gprs(w, h, &e->before, 3u << A0, "host-gpr", "after the call");
+    same_pc(w, h, e->before.pc + 4, "host-gpr", "after the call");
+    same_fp(w, h, &e->before, "host-fp", "across the call");
+    if (e->before.csrs_known)
+        same_host_csrs(w, h, &e->before, "after a run call that failed");
+}
+
+/* First entry of the boot vCPU: nothing but what finalize_tvm was told. */
+static void check_first_entry(struct world *w, uint32_t h, const struct tvm_history *t)
+{
+    struct world_image reset = {.pc = t->entry_pc, .priv = PRIV_S};
+    uint32_t not_reset = 1u << G_VSSTATUS | 1u << 6; /* vsstatus has constant fields, vstimecmp is "never" */
+
+    reset.x[A0] = w->machine->monitor->hart[h].vcpu_id;
+    reset.x[A1] = t->entry_arg;
+    same_gprs(w, h, &reset, 0, "reset-state", "at the first entry");
+    same_fp(w, h, &reset, "reset-state", "before the first entry");
+    same_pc(w, h, t->entry_pc, "reset-state", "at the first entry");
+    same_guest_csrs(w, h, &reset, not_reset, "at the first entry");
+    uint64_t vsstatus = machine_csr_read(w->machine, h, 0x200);
+    if ((vsstatus & (VSSTATUS_SIE | VSSTATUS_SPIE | VSSTATUS_SPP)) != 0)
+        oracle_report(w, ORACLE_OWN, S1_ISOLATION, "reset-state", "hart %u: vsstatus is 0x%llx at the first entry", h,
+                      (unsigned long long)vsstatus);
+}
+
+static void host_to_guest(struct world *w, uint32_t h, const struct entry *e)
+{
+    struct oracle_state *o = w->oracle_state;
+    const struct hart *hart = &w->machine->monitor->hart[h];
+
+    if (e->call != CALL_covh_run_tvm_vcpu) {
+        oracle_report(w, ORACLE_OWN, S1_ISOLATION, "enter", "hart %u entered a guest without a run call", h);
+        return;
+    }
+    o->host[h] = e->before;
+    if (!check_running(w, h))
+        return;
+    if (o->call.slot != hart->tvm_slot || o->call.args[1] != hart->vcpu_id)
+        oracle_report(w, ORACLE_OWN, S1_ISOLATION, "enter", "hart %u runs another vCPU than the call named", h);
+    check_root(w, h, hart->tvm_slot);
+    check_confinement(w, h);
+    if (w->finding.found)
+        return;
+    struct vcpu_history *v = &o->vcpu[hart->vcpu_frame.index];
+    if (v->generation != o->generation || !v->started) {
+        check_first_entry(w, h, &o->tvm[hart->tvm_slot]);
+        return;
+    }
+    same_gprs(w, h, &v->image, 0, "guest-state", "since the guest left");
+    same_fp(w, h, &v->image, "guest-state", "since the guest left");
+    same_pc(w, h, v->image.pc, "guest-state", "where the guest goes on");
+    same_guest_csrs(w, h, &v->image, 0, "since the guest left");
+    if (w->machine->hart[h].priv != v->image.priv)
+        oracle_report(w, ORACLE_OWN, S1_ISOLATION, "guest-state", "hart %u: the guest goes on in another mode", h);
+}
+
+static void guest_to_host(struct world *w, uint32_t h, const struct entry *e)
+{
+    struct oracle_state *o = w->oracle_state;
+    static const struct world_image zero;
+    const struct machine_hart *hart = &w->machine->hart[h];
+
+    struct vcpu_history *v = &o->vcpu[o->running_frame[h] % o->pages];
+    v->generation = o->generation;
+    v->started = true;
+    v->image = e->before;
+    if (e->cause == CAUSE_VIRTUAL)
+        v->image.pc += 4; /* only waiting for an interrupt leaves, and it is over */
+
+    same_host_csrs(w, h, &o->host[h], "after the guest's exit");
+    same_fp(w, h, &zero, "host-fp", "instead of being zero after the guest's exit");
+    same_gprs(w, h, &o->host[h], 3u << A0, "host-gpr", "after the guest's exit");
+    same_pc(w, h, o->host[h].pc + 4, "host-gpr", "after the guest's exit");
+    if (hart->priv != o->host[h].priv)
+        oracle_report(w, ORACLE_OWN, S1_ISOLATION, "host-gpr", "hart %u: the host goes on in another mode", h);
+}
+
+/* The guest was sent to its own handler: by the rules of the architecture, for a cause that is due. */
+static void check_injection(struct world *w, uint32_t h, const struct entry *e)
+{
+    const struct world_image *before = &e->before;
+    uint64_t status = before->csr[G_VSSTATUS];
+    uint64_t expected = status & ~(VSSTATUS_SIE | VSSTATUS_SPIE | VSSTATUS_SPP);
+    uint64_t cause = machine_csr_read(w->machine, h, 0x242);
+
+    expected |= (status & VSSTATUS_SIE) != 0 ? VSSTATUS_SPIE : 0;
+    expected |= before->priv == PRIV_S ? VSSTATUS_SPP : 0;
+    bool due = e->cause == CAUSE_VIRTUAL ? cause == 2 : cause == 1 || cause == 5 || cause == 7;
+    if (machine_csr_read(w->machine, h, 0x200) != expected || machine_csr_read(w->machine, h, 0x241) != before->pc ||
+        !due || w->machine->hart[h].pc != (before->csr[G_VSTVEC] & ~UINT64_C(3)) || w->machine->hart[h].priv != PRIV_S)
+        oracle_report(w, ORACLE_OWN, S1_ISOLATION, "injection",
+                      "hart %u: exception %llu was delivered to the guest other than the architecture does", h,
+                      (unsigned long long)cause);
+    same_guest_csrs(w, h, before, 1u << G_VSSTATUS | 1u << G_VSEPC | 1u << G_VSCAUSE | 1u << G_VSTVAL,
+                    "when an exception was delivered");
+}
+
+/* Was an exception delivered, rather than the faulting instruction tried again? */
+static bool was_delivered(const struct world *w, uint32_t h, const struct world_image *before)
+{
+    return w->machine->hart[h].pc != before->pc || machine_csr_read(w->machine, h, 0x241) != before->csr[G_VSEPC] ||
+           machine_csr_read(w->machine, h, 0x242) != before->csr[G_VSCAUSE];
+}
+
+static void guest_to_guest(struct world *w, uint32_t h, const struct entry *e)
+{
+    const struct world_image *before = &e->before;
+    bool ecall = e->cause == CAUSE_ECALL_GUEST;
+    bool fault = e->cause >= CAUSE_GUEST_FAULT_FIRST && e->cause <= CAUSE_GUEST_FAULT_LAST;
+
+    same_gprs(w, h, before, ecall ? 3u << A0 : 0, "guest-state", "while the monitor served the guest");
+    same_fp(w, h, before, "guest-state", "while the monitor served the guest");
+    if (e->cause == CAUSE_VIRTUAL || (fault && was_delivered(w, h, before))) {
+        check_injection(w, h, e);
+        return;
+    }
+    same_pc(w, h, before->pc + (ecall ? 4 : 0), "guest-state", "while the monitor served the guest");
+    same_guest_csrs(w, h, before, 0, "while the monitor served the guest");
+    check_confinement(w, h);
+}
+
+/* A hart that was stopped and runs now: the registers that HSM names, everything else from reset. */
+static void check_start(struct world *w, uint32_t h)
+{
+    struct world_image start = {.priv = PRIV_S};
+    const struct hart *hart = &w->machine->monitor->hart[h];
+
+    start.x[A0] = h;
+    start.x[A1] = hart->hsm_opaque;
+    same_gprs(w, h, &start, 0, "start-state", "when the hart starts");
+    same_fp(w, h, &start, "start-state", "when the hart starts");
+    same_pc(w, h, hart->hsm_start, "start-state", "where the hart starts");
+    if (machine_csr_read(w->machine, h, 0x180) != 0 || (machine_csr_read(w->machine, h, 0x100) & 2) != 0)
+        oracle_report(w, ORACLE_OWN, S1_ISOLATION, "start-state",
+                      "hart %u starts with translation or interrupts switched on", h);
+}
+
+void registers_after(struct world *w)
+{
+    struct oracle_state *o = w->oracle_state;
+
+    for (uint32_t h = 0; h < w->machine->config.harts && !w->finding.found; h++) {
+        const struct entry *e = &o->entry[h];
+        bool guest = machine_in_guest(w->machine, h);
+        bool started = w->machine->monitor->hart[h].hsm_state == SBI_HSM_STARTED;
+        if (started && o->hsm[h] != SBI_HSM_STARTED && !guest) {
+            check_start(w, h);
+            continue;
+        }
+        if (guest != (w->machine->monitor->hart[h].tvm_slot != HART_NO_TVM)) {
+            oracle_report(w, ORACLE_OWN, S1_ISOLATION, "running", "hart %u: what runs is not what the monitor noted",
+                          h);
+            return;
+        }
+        if (!e->entered)
+            continue;
+        if (e->from_guest && guest)
+            guest_to_guest(w, h, e);
+        else if (e->from_guest)
+            guest_to_host(w, h, e);
+        else if (guest)
+            host_to_guest(w, h, e);
+        else if (o->hsm[h] == SBI_HSM_STARTED)
+            host_to_host(w, h, e);
+    }
+}

@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * OWN, secrets: what a guest had in its registers appears nowhere that the host can look, and the monitor writes to
+ * host memory only what the interface declares.
+ *
+ * Guests carry markers (harness/agents/marker.h). A marker that the host put there itself is its own business: only
+ * values that a trap brought to the host count.
+ */
+#include "harness/oracles/oracle.h"
+
+#include <string.h>
+
+#include "harness/agents/marker.h"
+
+#define CSR_SCAUSE 0x142u
+#define CSR_STVAL 0x143u
+
+/* Mailbox words that an exit may write. */
+static const uint16_t exit_csrs[] = {0x204, 0x24d, 0x605, 0x643, 0x64a};
+#define EXIT_CSRS (sizeof(exit_csrs) / sizeof(exit_csrs[0]))
+#define EXIT_GPR_FIRST 10u
+#define EXIT_GPRS 8u
+
+static void report_leak(struct world *w, uint32_t h, const char *where, uint32_t number, uint64_t value)
+{
+    oracle_report(w, ORACLE_OWN, S0_CONFIDENTIALITY, "secret-leak",
+                  "hart %u: the host sees 0x%llx, a secret of vCPU %u of TVM %u, in %s %u", h,
+                  (unsigned long long)value, (uint32_t)(value >> 16) & 0xff, (uint32_t)(value >> 24) & 0xff, where,
+                  number);
+}
+
+static void check_word(struct world *w, uint32_t h, uint64_t now, uint64_t before, const char *where, uint32_t number)
+{
+    if (marker_is(now) && now != before)
+        report_leak(w, h, where, number, now);
+}
+
+static void check_mailbox(struct world *w, uint32_t h)
+{
+    const struct hart *hart = &w->machine->monitor->hart[h];
+    uint64_t word;
+
+    if (!hart->shmem_set)
+        return;
+    const uint8_t *mailbox = machine_peek(w->machine, hart->shmem.value, NACL_SHMEM_SIZE);
+    if (mailbox == NULL)
+        return;
+    for (unsigned i = 0; i < EXIT_CSRS; i++) {
+        memcpy(&word, mailbox + NACL_CSR_OFFSET(exit_csrs[i]), sizeof(word));
+        check_word(w, h, word, 0, "mailbox CSR", exit_csrs[i]);
+    }
+    for (unsigned i = EXIT_GPR_FIRST; i < EXIT_GPR_FIRST + EXIT_GPRS; i++) {
+        memcpy(&word, mailbox + NACL_GPR_OFFSET(i), sizeof(word));
+        check_word(w, h, word, 0, "mailbox register", i);
+    }
+}
+
+static void check_host(struct world *w, uint32_t h, const struct world_image *own)
+{
+    const struct machine_hart *hart = &w->machine->hart[h];
+
+    for (unsigned i = 1; i < 32; i++) {
+        check_word(w, h, hart->x[i], own->x[i], "x", i);
+        check_word(w, h, hart->f[i], own->f[i], "f", i);
+    }
+    check_word(w, h, hart->f[0], own->f[0], "f", 0);
+}
+
+static void check_exit(struct world *w, uint32_t h, const struct world_image *own)
+{
+    check_host(w, h, own);
+    check_word(w, h, machine_csr_read(w->machine, h, CSR_SCAUSE), 0, "CSR", CSR_SCAUSE);
+    check_word(w, h, machine_csr_read(w->machine, h, CSR_STVAL), 0, "CSR", CSR_STVAL);
+    for (unsigned i = 0; i < HOST_CSR_COUNT; i++)
+        check_word(w, h, machine_csr_read(w->machine, h, host_csrs[i]), own->csr[i], "CSR", host_csrs[i]);
+    check_mailbox(w, h);
+}
+
+void secret_trap_to_host(struct world *w)
+{
+    const struct oracle_state *o = w->oracle_state;
+    uint32_t h = o->hart;
+
+    if (o->running_slot[h] != HART_NO_TVM && !o->entry[h].entered && !machine_in_guest(w->machine, h))
+        oracle_report(w, ORACLE_OWN, S0_CONFIDENTIALITY, "trap-to-host",
+                      "hart %u: a trap of the guest ran the host, with all of the guest's registers", h);
+}
+
+void secret_after(struct world *w)
+{
+    struct oracle_state *o = w->oracle_state;
+
+    for (uint32_t h = 0; h < w->machine->config.harts && !w->finding.found; h++) {
+        const struct entry *e = &o->entry[h];
+        if (machine_in_guest(w->machine, h) || !e->entered)
+            continue;
+        if (o->running_slot[h] != HART_NO_TVM)
+            check_exit(w, h, &o->host[h]);
+        else
+            check_host(w, h, &e->before);
+    }
+}
+
+/* --- writes to host memory -------------------------------------------------------------------------------------- */
+
+static bool within(uint64_t address, uint64_t len, uint64_t base, uint64_t size)
+{
+    return address >= base && address - base < size && len <= size - (address - base);
+}
+
+static bool exit_may_write(const struct hart *hart, uint64_t address, uint64_t len)
+{
+    uint64_t base = hart->shmem.value;
+
+    if (!hart->shmem_set)
+        return false;
+    if (within(address, len, base + NACL_GPR_OFFSET(EXIT_GPR_FIRST), EXIT_GPRS * 8))
+        return true;
+    for (unsigned i = 0; i < EXIT_CSRS; i++) {
+        if (within(address, len, base + NACL_CSR_OFFSET(exit_csrs[i]), 8))
+            return true;
+    }
+    return false;
+}
+
+void secret_write(struct world *w, uint32_t h, uint64_t address, uint64_t len)
+{
+    const struct entry *e = &w->oracle_state->entry[h];
+    const uint64_t *a = &e->before.x[10];
+    bool declared;
+
+    if (!e->entered)
+        return;
+    if (e->from_guest)
+        declared = exit_may_write(&w->machine->monitor->hart[h], address, len);
+    else if (e->call == CALL_covh_get_tsm_info)
+        declared = within(address, len, a[0], sizeof(struct tsm_info));
+    else if (e->call == CALL_dbcn_console_read)
+        declared = within(address, len, a[1], a[0]);
+    else
+        declared = false;
+    if (!declared || !machine_is_host_ram(w->machine, address, len))
+        oracle_report(w, ORACLE_OWN, S1_ISOLATION, "host-write",
+                      "hart %u wrote %llu bytes at 0x%llx, which the call does not declare", h, (unsigned long long)len,
+                      (unsigned long long)address);
+}

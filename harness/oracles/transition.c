@@ -1,0 +1,626 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * OWN, steps: what one operation may change, judged by the call that the host made and how it ended.
+ *
+ *   - A frame changes its state only as the allowed-transition table says, in the range that the call named, for the
+ *     TVM that it named. A frame that was given up by the host is handed out only when every online hart has fenced
+ *     since; that rule is recomputed from the calls alone.
+ *   - A frame that changes hands is zero, or holds what it was measured to hold.
+ *   - Contents of frames change only by those who own them.
+ *   - TVMs go through their life in order; their ids never come back.
+ *   - A call that failed has changed nothing at all.
+ */
+#include "harness/oracles/oracle.h"
+
+#include <string.h>
+
+#include "monitor/core/tvm.h"
+#include "monitor/core/vcpu.h"
+
+static const uint8_t *frame_bytes(const struct world *w, uint32_t frame)
+{
+    return w->machine->window + (size_t)frame * PAGE_SIZE;
+}
+
+static uint8_t *old_bytes(struct oracle_state *o, uint32_t frame)
+{
+    return o->content + (size_t)frame * PAGE_SIZE;
+}
+
+static bool state_is_owned(unsigned state)
+{
+    return state >= PAGE_TVM_ROOT && state <= PAGE_DATA;
+}
+
+/* --- the global fence, from the calls alone --------------------------------------------------------------------- */
+
+static bool online(uint32_t hsm_state)
+{
+    return hsm_state == SBI_HSM_STARTED || hsm_state == SBI_HSM_SUSPENDED;
+}
+
+/* Has every hart that was online before this step fenced since the frame was converted? */
+static bool fenced_since_conversion(const struct world *w, uint32_t frame)
+{
+    const struct oracle_state *o = w->oracle_state;
+
+    for (uint32_t i = 0; i < w->machine->config.harts; i++) {
+        if (online(o->hsm[i]) && o->fence_seen[i] <= o->converted_at[frame])
+            return false;
+    }
+    return true;
+}
+
+static void follow_fence(struct world *w)
+{
+    struct oracle_state *o = w->oracle_state;
+
+    if (o->call.ok && o->call.id == CALL_covh_global_fence)
+        o->fence_current++;
+    if (o->call.ok && (o->call.id == CALL_covh_global_fence || o->call.id == CALL_covh_local_fence))
+        o->fence_seen[o->hart] = o->fence_current;
+    for (uint32_t i = 0; i < w->machine->config.harts; i++) {
+        bool starts = !online(o->hsm[i]) && online(w->machine->monitor->hart[i].hsm_state);
+        if (!starts)
+            continue;
+        o->fence_seen[i] = o->fence_current;
+    }
+}
+
+/* --- frames that change their state ----------------------------------------------------------------------------- */
+
+/* Run of frames that the call names, and the state that its frames get. */
+struct call_range {
+    bool named; /* the call names a run at all */
+    bool known; /* and it lies in the window */
+    uint32_t first, count;
+    unsigned target;
+};
+
+static struct call_range range_of(const struct world *w)
+{
+    const struct host_call *c = &w->oracle_state->call;
+    struct call_range r = {0};
+    uint64_t base = 0;
+    uint64_t count = 0;
+
+    switch ((enum call_id)c->id) {
+    case CALL_covh_convert_pages:
+        base = c->args[0];
+        count = c->args[1];
+        r.target = PAGE_CONVERTING;
+        break;
+    case CALL_covh_reclaim_pages:
+        base = c->args[0];
+        count = c->args[1];
+        r.target = PAGE_NONCONF;
+        break;
+    case CALL_covh_add_tvm_page_table_pages:
+        base = c->args[1];
+        count = c->args[2];
+        r.target = PAGE_TABLE_POOL;
+        break;
+    case CALL_covh_add_tvm_measured_pages:
+        base = c->args[2];
+        count = c->args[4];
+        r.target = PAGE_DATA;
+        break;
+    case CALL_covh_add_tvm_zero_pages:
+        base = c->args[1];
+        count = c->args[3];
+        r.target = PAGE_DATA;
+        break;
+    case CALL_covh_create_tvm_vcpu:
+        base = c->args[2];
+        count = TVM_VCPU_STATE_PAGES;
+        r.target = PAGE_VCPU_STATE;
+        break;
+    default: return r;
+    }
+    r.named = true;
+    r.known = oracle_window_run(w, base, count, &r.first);
+    r.count = r.known ? (uint32_t)count : 0;
+    return r;
+}
+
+/* First guest frame of a call that maps memory. */
+static uint64_t first_gfn(const struct host_call *c)
+{
+    return (c->id == CALL_covh_add_tvm_measured_pages ? c->args[5] : c->args[4]) >> PAGE_SHIFT;
+}
+
+/* Slot whose state appeared in this step, MONITOR_MAX_TVMS if none did. */
+static uint32_t created_slot(const struct world *w)
+{
+    const struct oracle_state *o = w->oracle_state;
+
+    for (uint32_t i = 0; i < MONITOR_MAX_TVMS; i++) {
+        if (o->slot[i].state == TVM_ABSENT && w->machine->monitor->tvm[i].state != TVM_ABSENT)
+            return i;
+    }
+    return MONITOR_MAX_TVMS;
+}
+
+/* May the successful call move a frame from free to `to` of `owner`? */
+static bool may_take(const struct world *w, uint32_t frame, unsigned to, uint32_t owner)
+{
+    const struct host_call *c = &w->oracle_state->call;
+
+    if (c->id == CALL_covh_create_tvm)
+        return (to == PAGE_TVM_ROOT || to == PAGE_TVM_STATE) && owner == created_slot(w);
+    struct call_range r = range_of(w);
+    if (!r.known || frame < r.first || frame - r.first >= r.count)
+        return false;
+    if (to == PAGE_NONCONF)
+        return c->id == CALL_covh_reclaim_pages;
+    /* A donated table can be linked only by a later call. */
+    return to == r.target && state_is_owned(to) && owner == c->slot;
+}
+
+/* May the successful call change the frame's record from `a` to `b`? */
+static bool transition_allowed(const struct world *w, uint32_t frame, const struct page_record *a,
+                               const struct page_record *b)
+{
+    const struct oracle_state *o = w->oracle_state;
+    const struct host_call *c = &o->call;
+    bool maps = c->id == CALL_covh_add_tvm_measured_pages || c->id == CALL_covh_add_tvm_zero_pages;
+
+    if (a->state == PAGE_NONCONF) {
+        struct call_range r = range_of(w);
+        return b->state == PAGE_CONVERTING && c->id == CALL_covh_convert_pages && r.known && frame >= r.first &&
+               frame - r.first < r.count;
+    }
+    if (a->state == PAGE_CONF_FREE || a->state == PAGE_CONVERTING)
+        return may_take(w, frame, b->state, b->owner);
+    if (state_is_owned(a->state) && b->state == PAGE_CONF_FREE)
+        return c->id == CALL_covh_destroy_tvm && a->owner == c->slot;
+    if (a->state == PAGE_TABLE_POOL && a->owner == b->owner && a->owner == c->slot)
+        return (b->state == PAGE_TABLE && maps) || b->state == PAGE_TABLE_POOL;
+    return false;
+}
+
+static void judge_record(struct world *w, uint32_t frame)
+{
+    struct oracle_state *o = w->oracle_state;
+    const struct page_record *a = &o->record[frame];
+    const struct page_record *b = &w->machine->monitor->page[frame];
+
+    /* A record may be brought up to date once its fence is complete; that gives nobody anything. */
+    if (a->state == PAGE_CONVERTING && b->state == PAGE_CONF_FREE && fenced_since_conversion(w, frame))
+        return;
+    if (o->call.failed) {
+        oracle_report(w, ORACLE_OWN, S1_ISOLATION, "error-changed-state",
+                      "the call failed, yet frame %u went from %s to %s", frame, page_state_name(a->state),
+                      page_state_name(b->state));
+        return;
+    }
+    if (a->state == PAGE_CONVERTING && b->state != PAGE_CONVERTING && !fenced_since_conversion(w, frame)) {
+        oracle_report(w, ORACLE_OWN, S1_ISOLATION, "fence",
+                      "frame %u became %s before every hart had fenced since its conversion", frame,
+                      page_state_name(b->state));
+        return;
+    }
+    if (b->state == PAGE_NONCONF && o->scrubbed[frame] != o->scrub_step)
+        oracle_report(w, ORACLE_ORD, S0_CONFIDENTIALITY, "scrub-missing",
+                      "frame %u went back to the host without having been scrubbed in this call", frame);
+    if (!o->call.ok || !transition_allowed(w, frame, a, b))
+        oracle_report(w, ORACLE_OWN, S1_ISOLATION, "transition",
+                      "frame %u went from %s of slot %u to %s of slot %u, which this step does not allow", frame,
+                      page_state_name(a->state), a->owner, page_state_name(b->state), b->owner);
+}
+
+/* Bytes of a frame that an object does not cover, which must still be zero from the scrub. */
+static size_t object_size(const struct world *w, uint32_t frame, const struct page_record *r)
+{
+    if (r->state == PAGE_VCPU_STATE)
+        return sizeof(struct vcpu);
+    if (r->state != PAGE_TVM_STATE)
+        return 0;
+    uint32_t offset = (frame - w->machine->monitor->tvm[r->owner].frame.index) * PAGE_SIZE;
+    return offset >= sizeof(struct tvm) ? 0 : sizeof(struct tvm) - offset;
+}
+
+/* A frame in new hands must not bring anything of the old ones along. */
+static void judge_new_content(struct world *w, uint32_t frame)
+{
+    struct oracle_state *o = w->oracle_state;
+    const struct page_record *before = &o->record[frame];
+    const struct page_record *r = &w->machine->monitor->page[frame];
+    const uint8_t *bytes = frame_bytes(w, frame);
+    bool was_owned = state_is_owned(before->state);
+
+    if (r->state == PAGE_NONCONF && before->state != PAGE_NONCONF && !oracle_is_zero(bytes, PAGE_SIZE)) {
+        oracle_report(w, ORACLE_OWN, S0_CONFIDENTIALITY, "scrub", "frame %u went back to the host and is not zero",
+                      frame);
+        return;
+    }
+    if (was_owned || !state_is_owned(r->state))
+        return;
+    bool measured = r->state == PAGE_DATA && o->call.id == CALL_covh_add_tvm_measured_pages;
+    if (!measured) {
+        size_t used = object_size(w, frame, r) + 7;
+        used -= used % 8;
+        /* A page-table frame that was linked in the same call has an entry; linking is judged by the walk. */
+        if (used < PAGE_SIZE && !oracle_is_zero(bytes + used, PAGE_SIZE - used))
+            oracle_report(w, ORACLE_OWN, S0_CONFIDENTIALITY, "scrub",
+                          "frame %u was handed out as %s with old content in it", frame, page_state_name(r->state));
+    } else {
+        struct call_range range = range_of(w);
+        uint64_t source = o->call.args[1] + (uint64_t)(frame - range.first) * PAGE_SIZE;
+        if (!machine_is_host_ram(w->machine, source, PAGE_SIZE))
+            oracle_report(w, ORACLE_OWN, S0_CONFIDENTIALITY, "source",
+                          "frame %u was filled from 0x%llx, which is not host memory", frame,
+                          (unsigned long long)source);
+        else if (memcmp(bytes, machine_peek(w->machine, source, PAGE_SIZE), PAGE_SIZE) != 0)
+            oracle_report(w, ORACLE_OWN, S1_ISOLATION, "copy", "frame %u differs from the page it was copied from",
+                          frame);
+    }
+    if (r->state == PAGE_DATA && r->gfn != first_gfn(&o->call) + (frame - range_of(w).first))
+        oracle_report(w, ORACLE_OWN, S1_ISOLATION, "gfn", "frame %u was mapped at gfn 0x%llx, asked for was 0x%llx",
+                      frame, (unsigned long long)r->gfn,
+                      (unsigned long long)(first_gfn(&o->call) + (frame - range_of(w).first)));
+}
+
+/* A call over a range that succeeded has done its work for each frame of it. */
+static void judge_range(struct world *w)
+{
+    const struct oracle_state *o = w->oracle_state;
+    const struct host_call *c = &o->call;
+    struct call_range r = range_of(w);
+
+    if (!c->ok || !r.named)
+        return;
+    if (!r.known) {
+        oracle_report(w, ORACLE_OWN, S1_ISOLATION, "range", "the call succeeded for frames that are not in the window");
+        return;
+    }
+    for (uint32_t i = 0; i < r.count; i++) {
+        const struct page_record *now = &w->machine->monitor->page[r.first + i];
+        bool owner_right = !state_is_owned(r.target) || now->owner == c->slot;
+        if (now->state != r.target || !owner_right) {
+            oracle_report(w, ORACLE_OWN, S1_ISOLATION, "range", "the call succeeded, but frame %u of its range is %s",
+                          r.first + i, page_state_name(now->state));
+            return;
+        }
+    }
+}
+
+/* Collect the frames whose records differ from the step before. */
+static void find_changed_records(struct world *w)
+{
+    struct oracle_state *o = w->oracle_state;
+    const struct page_record *now = w->machine->monitor->page;
+    const uint32_t chunk = 64;
+
+    o->changed_count = 0;
+    for (uint32_t base = 0; base < o->pages; base += chunk) {
+        uint32_t n = o->pages - base < chunk ? o->pages - base : chunk;
+        if (memcmp(now + base, o->record + base, n * sizeof(*now)) == 0)
+            continue;
+        for (uint32_t i = base; i < base + n; i++) {
+            if (memcmp(now + i, o->record + i, sizeof(*now)) != 0)
+                o->changed[o->changed_count++] = i;
+        }
+    }
+}
+
+/* --- contents --------------------------------------------------------------------------------------------------- */
+
+/* Did the monitor have a reason to write the state of this vCPU: it runs or ran in this step, or is finalized? */
+static bool vcpu_may_change(const struct world *w, uint32_t frame, uint32_t owner)
+{
+    const struct oracle_state *o = w->oracle_state;
+
+    for (uint32_t i = 0; i < w->machine->config.harts; i++) {
+        const struct hart *h = &w->machine->monitor->hart[i];
+        if (o->running_slot[i] != HART_NO_TVM && o->running_frame[i] == frame)
+            return true;
+        if (h->tvm_slot != HART_NO_TVM && h->vcpu_frame.index == frame)
+            return true;
+    }
+    return o->call.ok && o->call.id == CALL_covh_finalize_tvm && o->call.slot == owner;
+}
+
+static bool runs_on_acting_hart(const struct world *w, uint32_t slot)
+{
+    return w->oracle_state->running_slot[w->oracle_state->hart] == slot;
+}
+
+/* Frame `frame` was written and kept its record: was it the right one who wrote? */
+static void judge_content(struct world *w, uint32_t frame)
+{
+    struct oracle_state *o = w->oracle_state;
+    const struct page_record *r = &o->record[frame];
+    bool maps = o->call.id == CALL_covh_add_tvm_measured_pages || o->call.id == CALL_covh_add_tvm_zero_pages;
+    const char *property = NULL;
+
+    switch ((enum page_state)r->state) {
+    case PAGE_DATA:
+        if (!o->guest_store || !runs_on_acting_hart(w, r->owner))
+            property = "guest-memory";
+        break;
+    case PAGE_VCPU_STATE:
+        if (!vcpu_may_change(w, frame, r->owner))
+            property = "vcpu-state";
+        break;
+    case PAGE_TVM_ROOT:
+    case PAGE_TABLE:
+        if (!o->call.ok || !maps || o->call.slot != r->owner)
+            property = "tables";
+        break;
+    case PAGE_NONCONF:
+    case PAGE_CONVERTING:
+    case PAGE_TABLE_POOL: property = "foreign-write"; break;
+    case PAGE_TVM_STATE:
+        if (o->call.failed)
+            property = "error-changed-state";
+        break;
+    case PAGE_CONF_FREE:
+    case PAGE_BUSY: break;
+    }
+    if (property == NULL)
+        return;
+    if (o->call.failed)
+        property = "error-changed-state";
+    oracle_report(w, ORACLE_OWN, S1_ISOLATION, property, "the content of frame %u (%s of slot %u) was changed%s", frame,
+                  page_state_name(r->state), r->owner, o->call.failed ? " by a call that failed" : "");
+}
+
+static void judge_contents(struct world *w, const uint32_t *frames, uint32_t frame_count)
+{
+    struct oracle_state *o = w->oracle_state;
+
+    o->written_count = 0;
+    for (uint32_t i = 0; i < frame_count && !w->finding.found; i++) {
+        uint32_t f = frames[i];
+        if (memcmp(frame_bytes(w, f), old_bytes(o, f), PAGE_SIZE) == 0)
+            continue;
+        o->written[o->written_count++] = f;
+        /* A frame in new hands was judged with its transition. */
+        if (memcmp(&o->record[f], &w->machine->monitor->page[f], sizeof(o->record[f])) == 0)
+            judge_content(w, f);
+    }
+}
+
+/* --- lives of TVMs ---------------------------------------------------------------------------------------------- */
+
+static void report_life(struct world *w, const char *what, uint32_t slot)
+{
+    oracle_report(w, ORACLE_OWN, S1_ISOLATION, "life", "TVM slot %u: %s", slot, what);
+}
+
+/* States in which a successful call must have found its TVM; 0 when the call names none. */
+static uint32_t states_needed(uint16_t call)
+{
+    switch ((enum call_id)call) {
+    case CALL_covh_finalize_tvm:
+    case CALL_covh_add_tvm_memory_region:
+    case CALL_covh_add_tvm_measured_pages:
+    case CALL_covh_create_tvm_vcpu: return 1u << TVM_INITIALIZING;
+    case CALL_covh_add_tvm_zero_pages:
+    case CALL_covh_run_tvm_vcpu: return 1u << TVM_RUNNABLE;
+    case CALL_covh_add_tvm_page_table_pages: return 1u << TVM_INITIALIZING | 1u << TVM_RUNNABLE;
+    case CALL_covh_destroy_tvm: return 1u << TVM_INITIALIZING | 1u << TVM_RUNNABLE | 1u << TVM_DEAD;
+    default: return 0;
+    }
+}
+
+static void judge_call_state(struct world *w)
+{
+    const struct oracle_state *o = w->oracle_state;
+    const struct host_call *c = &o->call;
+    uint32_t needed = states_needed(c->id);
+
+    if (!c->ok || needed == 0)
+        return;
+    if (c->slot == MONITOR_MAX_TVMS) {
+        oracle_report(w, ORACLE_OWN, S1_ISOLATION, "life", "a call succeeded for TVM id %llu, which does not exist",
+                      (unsigned long long)c->args[0]);
+        return;
+    }
+    if ((needed >> o->slot[c->slot].state & 1) == 0)
+        report_life(w, "a call succeeded that its state does not allow", c->slot);
+}
+
+static void judge_new_slot(struct world *w, uint32_t slot, const struct tvm_slot *now)
+{
+    struct oracle_state *o = w->oracle_state;
+
+    if (!o->call.ok || o->call.id != CALL_covh_create_tvm || now->state != TVM_INITIALIZING)
+        report_life(w, "came into being other than by create_tvm", slot);
+    else if (now->id == 0 || now->id <= o->last_tvm_id)
+        report_life(w, "got an id that was in use before", slot);
+    else if (now->id != o->call.value)
+        report_life(w, "has another id than create_tvm returned", slot);
+    o->last_tvm_id = now->id;
+    o->tvm[slot].region_count = 0;
+}
+
+static void judge_slot(struct world *w, uint32_t slot)
+{
+    struct oracle_state *o = w->oracle_state;
+    const struct tvm_slot *a = &o->slot[slot];
+    const struct tvm_slot *b = &w->machine->monitor->tvm[slot];
+    bool named = o->call.ok && o->call.slot == slot;
+    uint32_t running = 0;
+
+    for (uint32_t i = 0; i < w->machine->config.harts; i++)
+        running += w->machine->monitor->hart[i].tvm_slot == slot;
+
+    if (a->state == TVM_ABSENT && b->state != TVM_ABSENT) {
+        judge_new_slot(w, slot, b);
+        return;
+    }
+    if (b->state == TVM_ABSENT) {
+        if (a->state != TVM_ABSENT && (!named || o->call.id != CALL_covh_destroy_tvm))
+            report_life(w, "was destroyed other than by destroy_tvm", slot);
+        else if (a->state != TVM_ABSENT && a->running != 0)
+            report_life(w, "was destroyed while a vCPU was running", slot);
+        else if (b->id != 0)
+            report_life(w, "is absent but keeps its id", slot);
+        return;
+    }
+    if (a->id != b->id || a->frame.index != b->frame.index)
+        report_life(w, "changed its id or its object", slot);
+    else if (a->state != b->state && !(named && o->call.id == CALL_covh_finalize_tvm && a->state == TVM_INITIALIZING &&
+                                       b->state == TVM_RUNNABLE))
+        report_life(w, "changed its state other than by finalize_tvm", slot);
+    else if (b->running != running)
+        report_life(w, "counts other running vCPUs than there are", slot);
+}
+
+static void judge_slots(struct world *w)
+{
+    struct oracle_state *o = w->oracle_state;
+    const struct monitor *m = w->machine->monitor;
+
+    judge_call_state(w);
+    if (memcmp(o->slot, m->tvm, sizeof(o->slot)) == 0)
+        return;
+    for (uint32_t i = 0; i < MONITOR_MAX_TVMS && !w->finding.found; i++) {
+        if (memcmp(&o->slot[i], &m->tvm[i], sizeof(o->slot[i])) != 0)
+            judge_slot(w, i);
+    }
+}
+
+/* Remember what the walk and the register oracle need to know of a call that succeeded. */
+static void follow_tvm(struct world *w)
+{
+    struct oracle_state *o = w->oracle_state;
+    const struct host_call *c = &o->call;
+
+    if (!c->ok || c->slot == MONITOR_MAX_TVMS)
+        return;
+    struct tvm_history *t = &o->tvm[c->slot];
+    if (c->id == CALL_covh_finalize_tvm) {
+        t->entry_pc = c->args[1];
+        t->entry_arg = c->args[2];
+    }
+    if (c->id != CALL_covh_add_tvm_memory_region)
+        return;
+    uint64_t base = c->args[1];
+    uint64_t len = c->args[2];
+    bool bad = (base & PAGE_MASK) != 0 || (len & PAGE_MASK) != 0 || len == 0 || base > UINT64_MAX - len;
+    for (uint32_t i = 0; i < t->region_count && !bad; i++)
+        bad = base < t->region[i].base + t->region[i].len && t->region[i].base < base + len;
+    if (bad)
+        oracle_report(w, ORACLE_OWN, S1_ISOLATION, "region",
+                      "TVM slot %u got a region at 0x%llx of 0x%llx bytes that is malformed or overlaps another",
+                      c->slot, (unsigned long long)base, (unsigned long long)len);
+    if (t->region_count > 0 && t->region[t->region_count - 1].base + t->region[t->region_count - 1].len == base)
+        t->region[t->region_count - 1].len += len; /* neighbours merge, as they may in the monitor */
+    else if (t->region_count < TVM_MAX_REGIONS)
+        t->region[t->region_count].base = base, t->region[t->region_count++].len = len;
+}
+
+/* --- errors ----------------------------------------------------------------------------------------------------- */
+
+static void judge_error(struct world *w)
+{
+    const struct oracle_state *o = w->oracle_state;
+    const struct monitor *m = w->machine->monitor;
+    const char *what = NULL;
+
+    if (!o->call.failed)
+        return;
+    if (o->changed_count != 0)
+        return; /* reported with the frame */
+    if (memcmp(o->slot, m->tvm, sizeof(o->slot)) != 0)
+        what = "a TVM slot";
+    else if (memcmp(&o->fence, &m->fence, sizeof(o->fence)) != 0)
+        what = "the global fence";
+    else if (o->next_tvm_id != m->next_tvm_id)
+        what = "the next TVM id";
+    else if (o->shmem_set[o->hart] != m->hart[o->hart].shmem_set || o->shmem[o->hart] != m->hart[o->hart].shmem.value)
+        what = "the mailbox of the hart";
+    for (uint32_t i = 0; i < w->machine->config.harts && what == NULL; i++) {
+        if (o->hsm[i] != m->hart[i].hsm_state)
+            what = "the state of a hart";
+    }
+    if (what != NULL)
+        oracle_report(w, ORACLE_OWN, S1_ISOLATION, "error-changed-state", "the call failed, yet %s changed", what);
+}
+
+/* --- hooks ------------------------------------------------------------------------------------------------------ */
+
+static void take_scalars(struct world *w)
+{
+    struct oracle_state *o = w->oracle_state;
+    const struct monitor *m = w->machine->monitor;
+
+    memcpy(o->slot, m->tvm, sizeof(o->slot));
+    o->fence = m->fence;
+    o->next_tvm_id = m->next_tvm_id;
+    for (uint32_t i = 0; i < w->machine->config.harts; i++) {
+        o->hsm[i] = m->hart[i].hsm_state;
+        o->shmem_set[i] = m->hart[i].shmem_set;
+        o->shmem[i] = m->hart[i].shmem.value;
+        o->running_slot[i] = m->hart[i].tvm_slot;
+        o->running_frame[i] = m->hart[i].vcpu_frame.index;
+    }
+}
+
+void transition_reset(struct world *w)
+{
+    struct oracle_state *o = w->oracle_state;
+
+    for (uint32_t i = 0; i < o->touched_count; i++) {
+        uint32_t f = o->touched[i];
+        memcpy(old_bytes(o, f), frame_bytes(w, f), PAGE_SIZE);
+        o->is_touched[f] = false;
+    }
+    o->touched_count = 0;
+    memcpy(o->record, w->machine->monitor->page, o->pages * sizeof(*o->record));
+    o->fence_current = 0;
+    memset(o->fence_seen, 0, sizeof(o->fence_seen));
+    o->last_tvm_id = 0;
+    o->changed_count = 0;
+    take_scalars(w);
+    /* What is converted from here on has version 0; being online at boot is having seen no fence yet. */
+    memset(o->converted_at, 0, o->pages * sizeof(*o->converted_at));
+}
+
+void transition_after(struct world *w, const uint32_t *frames, uint32_t frame_count)
+{
+    struct oracle_state *o = w->oracle_state;
+
+    o->changed_count = 0;
+    if (!o->entered) {
+        judge_contents(w, frames, frame_count);
+        return;
+    }
+    find_changed_records(w);
+    judge_error(w);
+    for (uint32_t i = 0; i < o->changed_count && !w->finding.found; i++) {
+        judge_record(w, o->changed[i]);
+        judge_new_content(w, o->changed[i]);
+    }
+    judge_slots(w);
+    judge_range(w);
+    judge_contents(w, frames, frame_count);
+    follow_tvm(w);
+    follow_fence(w);
+    for (uint32_t i = 0; i < o->changed_count; i++) {
+        if (w->machine->monitor->page[o->changed[i]].state == PAGE_CONVERTING)
+            o->converted_at[o->changed[i]] = o->fence_current;
+    }
+}
+
+void transition_sync(struct world *w)
+{
+    struct oracle_state *o = w->oracle_state;
+
+    for (uint32_t i = 0; i < o->written_count; i++) {
+        uint32_t f = o->written[i];
+        memcpy(old_bytes(o, f), frame_bytes(w, f), PAGE_SIZE);
+        if (!o->is_touched[f]) {
+            o->is_touched[f] = true;
+            o->touched[o->touched_count++] = f;
+        }
+    }
+    if (!o->entered)
+        return;
+    for (uint32_t i = 0; i < o->changed_count; i++)
+        o->record[o->changed[i]] = w->machine->monitor->page[o->changed[i]];
+    take_scalars(w);
+}
