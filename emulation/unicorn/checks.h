@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What must hold when the monitor hands the hart to a world. A check compares the hart with a view: the complete
+ * state that the world is entitled to, built from what it had when it ran last and from the documented effects of
+ * the trap, and from nothing that the monitor says.
+ */
+#ifndef TOUCHSTONE_UNICORN_CHECKS_H
+#define TOUCHSTONE_UNICORN_CHECKS_H
+
+#include "emulation/unicorn/findings.h"
+#include "emulation/unicorn/scene.h"
+
+/* The state of a world: registers, CSRs, mode. */
+struct view {
+    struct registers regs;
+    struct csr_file csr;
+};
+
+static inline struct view view_of(const struct emulated_hart *h)
+{
+    return (struct view){.regs = h->regs, .csr = h->csr};
+}
+
+/* What the monitor may store outside of its own memory during one trap: exactly these, in any order. */
+#define MAX_EXPECTED_STORES 8u
+
+struct expected_stores {
+    struct store list[MAX_EXPECTED_STORES];
+    uint32_t count;
+};
+
+/* Results of PMP decoding, kept because it changes only between two states. */
+struct pmp_memory {
+    uint64_t key[2][2 + 16];
+    bool known[2];
+    bool good[2];
+};
+
+struct checker {
+    const struct scene *scene;
+    struct findings *findings;
+    struct pmp_memory pmp;
+};
+
+/*
+ * The hart has just been handed to a world: to a guest when `guest`. `expected` is that world's view; CSRs of class
+ * HOST are compared with `live`, the state in which the trap was raised, because they belong to no switch.
+ * `crossed`: the other world ran before.
+ */
+void check_world(struct checker *c, enum edge edge, bool guest, bool crossed, const struct view *expected,
+                 const struct csr_file *live);
+
+/* Stores of the last trap outside of the monitor's memory. */
+void check_stores(struct checker *c, enum edge edge, const struct expected_stores *expected);
+
+/* The firmware did not come back to a world. Always a violation. */
+void check_stopped(struct checker *c, enum edge edge);
+
+/* A trap that the harness is about to raise must be the monitor's, not the host's own. */
+bool check_reaches_monitor(struct checker *c, enum edge edge, uint64_t cause);
+
+/*
+ * Two runs that differed only in what the world must not learn: all that the world sees is equal. `guest`: a guest
+ * sees, else the host. Stores are compared too when both lists are given.
+ */
+struct observation {
+    struct view view;
+    struct store stores[MAX_OUTSIDE_STORES];
+    uint32_t store_count;
+};
+
+void observe(const struct emulated_hart *h, struct observation *o);
+void check_pair(struct checker *c, enum edge edge, bool guest, const struct observation *a,
+                const struct observation *b);
+
+#endif

@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The switch matrix: how often each way between worlds was replayed, what was compared there, and what was not as it
+ * must be. Equal violations are counted once as a line, with the number of times they were seen.
+ */
+#ifndef TOUCHSTONE_UNICORN_FINDINGS_H
+#define TOUCHSTONE_UNICORN_FINDINGS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* EDGE(id, name) */
+#define EDGES(EDGE)                                                                                                    \
+    EDGE(HOST_RUN, "host_to_guest/run")                                                                                \
+    EDGE(EXIT_SSI, "guest_to_host/software_interrupt")                                                                 \
+    EDGE(EXIT_STI, "guest_to_host/timer_interrupt")                                                                    \
+    EDGE(EXIT_SEI, "guest_to_host/external_interrupt")                                                                 \
+    EDGE(EXIT_FETCH, "guest_to_host/fetch_fault")                                                                      \
+    EDGE(EXIT_LOAD, "guest_to_host/load_fault")                                                                        \
+    EDGE(EXIT_STORE, "guest_to_host/store_fault")                                                                      \
+    EDGE(EXIT_WFI, "guest_to_host/wfi")                                                                                \
+    EDGE(EXIT_FATAL, "guest_to_host/fatal_trap")                                                                       \
+    EDGE(GUEST_BASE, "guest_to_guest/base_call")                                                                       \
+    EDGE(GUEST_UNKNOWN, "guest_to_guest/unknown_call")                                                                 \
+    EDGE(GUEST_VIRTUAL, "guest_to_guest/virtual_instruction")                                                          \
+    EDGE(GUEST_ACCESS, "guest_to_guest/access_fault")                                                                  \
+    EDGE(GUEST_SPURIOUS, "guest_to_guest/spurious_fault")                                                              \
+    EDGE(GUEST_MSI, "guest_to_guest/machine_interrupt")                                                                \
+    EDGE(HOST_SETUP, "host_to_host/tvm_creation")                                                                      \
+    EDGE(HOST_BASE, "host_to_host/base_call")                                                                          \
+    EDGE(HOST_UNKNOWN, "host_to_host/unknown_call")                                                                    \
+    EDGE(HOST_REFUSED, "host_to_host/refused_run")                                                                     \
+    EDGE(HOST_MSI, "host_to_host/machine_interrupt")
+
+enum edge {
+#define EDGE(id, name) EDGE_##id,
+    EDGES(EDGE)
+#undef EDGE
+        EDGE_COUNT
+};
+
+/* ELEMENT(id, name, column): a group of state that is judged together. */
+#define ELEMENTS(ELEMENT)                                                                                              \
+    ELEMENT(X, "x registers", "x")                                                                                     \
+    ELEMENT(PC, "pc and mode", "pc")                                                                                   \
+    ELEMENT(F, "f registers and fcsr", "f")                                                                            \
+    ELEMENT(STATUS, "mstatus", "mstatus")                                                                              \
+    ELEMENT(S_CSR, "supervisor CSRs", "s*")                                                                            \
+    ELEMENT(VS_CSR, "virtual supervisor CSRs", "vs*")                                                                  \
+    ELEMENT(H_CSR, "hypervisor CSRs", "h*")                                                                            \
+    ELEMENT(M_CSR, "machine CSRs", "m*")                                                                               \
+    ELEMENT(RECORD, "exit record", "record")                                                                           \
+    ELEMENT(STORES, "stores to host memory", "stores")                                                                 \
+    ELEMENT(MEMORY, "guest memory", "guestmem")                                                                        \
+    ELEMENT(PMP, "memory isolation", "pmp")                                                                            \
+    ELEMENT(FENCES, "fences", "fences")                                                                                \
+    ELEMENT(RESERVATION, "LR/SC reservation", "lrsc")                                                                  \
+    ELEMENT(DELEGATION, "trap delegation", "deleg")                                                                    \
+    ELEMENT(MONITOR, "the monitor itself", "monitor")                                                                  \
+    ELEMENT(PAIR, "two runs compared", "pair")
+
+enum element {
+#define ELEMENT(id, name, column) ELEMENT_##id,
+    ELEMENTS(ELEMENT)
+#undef ELEMENT
+        ELEMENT_COUNT
+};
+
+extern const char *const edge_names[EDGE_COUNT];
+extern const char *const element_names[ELEMENT_COUNT];
+extern const char *const element_columns[ELEMENT_COUNT];
+
+#define MAX_VIOLATIONS 64u
+
+struct violation {
+    enum edge edge;
+    enum element element;
+    char what[48];    /* register, CSR or rule: what makes two violations equal */
+    char detail[160]; /* the first time it was seen */
+    uint64_t replay;  /* number of the replay that saw it first */
+    uint64_t count;
+};
+
+struct findings {
+    uint64_t replays[EDGE_COUNT];
+    uint64_t pairs[EDGE_COUNT];
+    uint64_t violations[EDGE_COUNT];
+    uint64_t checked[EDGE_COUNT][ELEMENT_COUNT];
+    uint64_t violated[EDGE_COUNT][ELEMENT_COUNT];
+    struct violation list[MAX_VIOLATIONS];
+    uint32_t listed;
+    uint64_t replay_number; /* of the replay in progress */
+};
+
+/* Count one comparison of an element on an edge. */
+static inline void findings_checked(struct findings *f, enum edge edge, enum element element)
+{
+    f->checked[edge][element]++;
+}
+
+/* Record a violation; format and arguments make the detail. */
+void findings_add(struct findings *f, enum edge edge, enum element element, const char *what, const char *format, ...)
+    __attribute__((format(printf, 5, 6)));
+
+uint64_t findings_total_violations(const struct findings *f);
+uint64_t findings_total_replays(const struct findings *f);
+uint64_t findings_total_pairs(const struct findings *f);
+
+#endif

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Random numbers that are the same everywhere for the same seed (the splitmix64 sequence). Not for secrets.
+ */
+#ifndef TOUCHSTONE_UNICORN_PRNG_H
+#define TOUCHSTONE_UNICORN_PRNG_H
+
+#include <stdint.h>
+
+struct prng {
+    uint64_t state;
+};
+
+static inline uint64_t prng_next(struct prng *r)
+{
+    uint64_t z = r->state += UINT64_C(0x9e3779b97f4a7c15);
+    z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
+    z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
+    return z ^ (z >> 31);
+}
+
+/* A number below `n`, n > 0; the bias is of no concern for small n. */
+static inline uint64_t prng_below(struct prng *r, uint64_t n)
+{
+    return prng_next(r) % n;
+}
+
+/* An independent sequence for the `index`-th use of a seed. */
+static inline struct prng prng_fork(uint64_t seed, uint64_t index)
+{
+    struct prng r = {seed ^ (index * UINT64_C(0xd1342543de82ef95))};
+    r.state = prng_next(&r);
+    return r;
+}
+
+#endif

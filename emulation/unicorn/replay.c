@@ -1,0 +1,576 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Steps, walk and pairs; see replay.h. */
+#include "emulation/unicorn/replay.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "emulation/unicorn/worlds.h"
+#include "monitor/abi/sbi.h"
+
+#define A0 10
+#define A1 11
+#define A6 16
+#define A7 17
+#define INSN_WFI 0x10500073u
+#define CLINT_MSIP UINT64_C(0x02000000)
+#define COVH_RUN_TVM_VCPU 15u
+#define COVE_SDID_SHIFT 26
+#define UNKNOWN_EID UINT64_C(0x0bad0000)
+#define EPOCH_PAIRS 64u /* pairs that start from the same state */
+
+#define IRQ(n) (INTERRUPT_BIT | (n))
+#define EXIT_MAY_RUN_AGAIN 0u
+#define EXIT_NEVER_RUNS_AGAIN 1u
+
+static const enum edge exit_edges[] = {EDGE_EXIT_SSI,  EDGE_EXIT_STI,   EDGE_EXIT_SEI, EDGE_EXIT_FETCH,
+                                       EDGE_EXIT_LOAD, EDGE_EXIT_STORE, EDGE_EXIT_WFI, EDGE_EXIT_FATAL};
+static const enum edge guest_edges[] = {EDGE_GUEST_BASE,   EDGE_GUEST_UNKNOWN,  EDGE_GUEST_VIRTUAL,
+                                        EDGE_GUEST_ACCESS, EDGE_GUEST_SPURIOUS, EDGE_GUEST_MSI};
+static const enum edge host_edges[] = {EDGE_HOST_BASE, EDGE_HOST_UNKNOWN, EDGE_HOST_REFUSED, EDGE_HOST_MSI};
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+static const struct expected_stores no_stores = {.count = 0};
+static const struct expected_stores msip_cleared = {.list = {{.address = CLINT_MSIP, .size = 4}}, .count = 1};
+
+/* --- one trap ------------------------------------------------------------------------------------------------- */
+
+/* Raise the trap and run the firmware. False, with a violation recorded, when no world comes out. */
+static bool play(struct replayer *r, enum edge edge, const struct csr_trap *trap)
+{
+    r->findings->replays[edge]++;
+    r->findings->replay_number++;
+    if (!check_reaches_monitor(&r->checker, edge, trap->cause))
+        return false;
+    if (hart_trap(&r->hart, trap) == STOP_WORLD)
+        return true;
+    check_stopped(&r->checker, edge);
+    return false;
+}
+
+/* --- the host runs -------------------------------------------------------------------------------------------- */
+
+static void host_call(struct replayer *r, uint64_t eid, uint64_t fid)
+{
+    r->hart.regs.x[A6] = fid;
+    r->hart.regs.x[A7] = eid;
+}
+
+/* The run call for a vCPU, in either of the supervisor domains that the monitor answers for. */
+static void host_run_call(struct replayer *r, uint64_t tvm, uint64_t vcpu, struct prng *rng)
+{
+    host_call(r, SBI_EID_COVH, COVH_RUN_TVM_VCPU | (prng_next(rng) & 1) << COVE_SDID_SHIFT);
+    r->hart.regs.x[A0] = tvm;
+    r->hart.regs.x[A1] = vcpu;
+}
+
+static void check_guest_memory(struct replayer *r, enum edge edge)
+{
+    findings_checked(r->findings, edge, ELEMENT_MEMORY);
+    const void *page = hart_peek(&r->hart, r->scene.guest_page, PAGE_SIZE);
+    if (memcmp(page, r->guest_page, PAGE_SIZE) != 0)
+        findings_add(r->findings, edge, ELEMENT_MEMORY, "guest page", "the guest's memory changed while it was away");
+}
+
+/* host -> guest: everything that the guest had is there again. */
+static bool step_run(struct replayer *r, struct prng *rng)
+{
+    const enum edge edge = EDGE_HOST_RUN;
+    struct emulated_hart *h = &r->hart;
+    world_random_host(h, rng);
+    host_run_call(r, r->scene.tvm_id, 0, rng);
+    r->host = view_of(h);
+    struct csr_file live = h->csr;
+    if (!play(r, edge, &(struct csr_trap){.cause = 9}))
+        return false;
+    check_world(&r->checker, edge, true, true, &r->guest, &live);
+    check_stores(&r->checker, edge, &no_stores);
+    check_guest_memory(r, edge);
+    r->in_guest = h->csr.virt;
+    return r->in_guest;
+}
+
+/* A call that has to succeed, while the TVM is made. */
+static bool step_setup(struct replayer *r, const struct scene_call *call, struct prng *rng)
+{
+    const enum edge edge = EDGE_HOST_SETUP;
+    struct emulated_hart *h = &r->hart;
+    world_random_host(h, rng);
+    host_call(r, call->eid, call->fid);
+    memcpy(&h->regs.x[A0], call->args, sizeof(call->args));
+    struct view expected = view_of(h);
+    struct csr_file live = h->csr;
+    if (!play(r, edge, &(struct csr_trap){.cause = 9}))
+        return false;
+    int64_t error = (int64_t)h->regs.x[A0];
+    if (error != SBI_SUCCESS)
+        findings_add(r->findings, edge, ELEMENT_MONITOR, call->name, "a valid call is answered with error %lld",
+                     (long long)error);
+    if (call->value_is_an_id)
+        r->scene.tvm_id = h->regs.x[A1];
+    expected.regs.x[A0] = SBI_SUCCESS;
+    expected.regs.x[A1] = call->value_is_an_id ? r->scene.tvm_id : call->value;
+    expected.regs.pc += 4;
+    check_world(&r->checker, edge, false, false, &expected, &live);
+    check_stores(&r->checker, edge, &no_stores);
+    return error == SBI_SUCCESS;
+}
+
+/* host -> host: a0, a1 and pc, and nothing else. */
+static bool step_host(struct replayer *r, enum edge edge, struct prng *rng)
+{
+    struct emulated_hart *h = &r->hart;
+    world_random_host(h, rng);
+    struct view expected = view_of(h);
+    struct csr_trap trap = {.cause = 9};
+    int64_t error = SBI_SUCCESS;
+    uint64_t value = 0;
+    switch (edge) {
+    case EDGE_HOST_BASE:
+        host_call(r, SBI_EID_BASE, 0);
+        value = SBI_SPEC_VERSION;
+        break;
+    case EDGE_HOST_UNKNOWN:
+        host_call(r, UNKNOWN_EID | (prng_next(rng) & 0xffff), prng_next(rng));
+        error = SBI_ERR_NOT_SUPPORTED;
+        break;
+    case EDGE_HOST_REFUSED:
+        /* A vCPU that took a fatal trap, else one that does not exist, or a TVM that does not. */
+        if (r->guest_dead)
+            host_run_call(r, r->scene.tvm_id, 0, rng);
+        else if ((prng_next(rng) & 1) != 0)
+            host_run_call(r, r->scene.tvm_id, 1 + prng_next(rng) / 2, rng);
+        else
+            host_run_call(r, r->scene.tvm_id + 1 + prng_next(rng) / 2, 0, rng);
+        error = SBI_ERR_INVALID_PARAM;
+        break;
+    default: trap.cause = IRQ(3); break;
+    }
+    bool call = edge != EDGE_HOST_MSI;
+    expected.regs = h->regs;
+    if (call) {
+        expected.regs.x[A0] = (uint64_t)error;
+        expected.regs.x[A1] = value;
+        expected.regs.pc += 4;
+    }
+    struct csr_file live = h->csr;
+    if (!play(r, edge, &trap))
+        return false;
+    check_world(&r->checker, edge, false, false, &expected, &live);
+    check_stores(&r->checker, edge, call ? &no_stores : &msip_cleared);
+    return true;
+}
+
+/* --- the guest runs ------------------------------------------------------------------------------------------- */
+
+static void guest_randomise(struct replayer *r, struct prng *shown, struct prng *secret)
+{
+    world_random_guest(&r->hart, shown, secret);
+    world_random_page(&r->hart, r->scene.guest_page, secret);
+    memcpy(r->guest_page, hart_peek(&r->hart, r->scene.guest_page, PAGE_SIZE), PAGE_SIZE);
+}
+
+/* A guest-page fault on some byte of a page. Only the page is shown: the rest of the report is secret. */
+static struct csr_trap page_fault(uint64_t cause, uint64_t page_gpa, struct prng *secret)
+{
+    uint64_t offset = prng_next(secret) & 0xfff;
+    return (struct csr_trap){.cause = cause,
+                             .tval = (prng_next(secret) & ~UINT64_C(0xfff)) | offset,
+                             .tval2 = (page_gpa | offset) >> 2,
+                             .tinst = (prng_next(secret) & 1) != 0 ? prng_next(secret) & 0xffffffff : 0,
+                             .gva = true};
+}
+
+static uint64_t page_of_region(struct prng *rng, unsigned first, unsigned count)
+{
+    return SCENE_GPA + (first + prng_below(rng, count)) * PAGE_SIZE;
+}
+
+/* Causes that nobody has given to a guest and that no architecture defines for it. */
+static uint64_t fatal_cause(struct prng *shown)
+{
+    static const uint64_t causes[] = {9, 11, 14, 16, 17, 18, 19, 24, 31, 48, 63, UINT64_C(0x10000000a), IRQ(13)};
+    return causes[prng_below(shown, COUNT(causes))];
+}
+
+struct exit_plan {
+    struct csr_trap trap;
+    uint64_t scause, stval, htval, htinst, value;
+    uint64_t pc_step; /* by how much the guest's pc is ahead when it runs again */
+    uint64_t lines;   /* interrupt lines that are up */
+};
+
+/* What the guest does, and what the exit record has to say about it. */
+static struct exit_plan plan_exit(enum edge edge, struct prng *shown, struct prng *secret)
+{
+    uint64_t page = page_of_region(shown, SCENE_PRESENT_PAGES, SCENE_REGION_PAGES - SCENE_PRESENT_PAGES);
+    struct exit_plan plan = {.value = EXIT_MAY_RUN_AGAIN};
+    switch (edge) {
+    case EDGE_EXIT_SSI: plan.trap.cause = IRQ(1); break;
+    case EDGE_EXIT_STI: plan.trap.cause = IRQ(5); break;
+    case EDGE_EXIT_SEI: plan.trap.cause = IRQ(9); break;
+    case EDGE_EXIT_FETCH: plan.trap = page_fault(20, page, secret); break;
+    case EDGE_EXIT_LOAD: plan.trap = page_fault(21, page, secret); break;
+    case EDGE_EXIT_STORE: plan.trap = page_fault(23, page, secret); break;
+    case EDGE_EXIT_WFI:
+        plan.trap = (struct csr_trap){.cause = 22, .tval = INSN_WFI};
+        plan.stval = INSN_WFI;
+        plan.htinst = INSN_WFI;
+        plan.pc_step = 4;
+        break;
+    default:
+        plan.trap = (struct csr_trap){.cause = fatal_cause(shown),
+                                      .tval = prng_next(secret),
+                                      .tval2 = prng_next(secret),
+                                      .tinst = prng_next(secret),
+                                      .gva = (prng_next(secret) & 1) != 0};
+        plan.value = EXIT_NEVER_RUNS_AGAIN;
+        break;
+    }
+    plan.scause = plan.trap.cause;
+    if (plan.scause == 20 || plan.scause == 21 || plan.scause == 23)
+        plan.htval = page >> 2;
+    if ((plan.scause & INTERRUPT_BIT) != 0)
+        plan.lines = UINT64_C(1) << (plan.scause & 63) & 0x222;
+    return plan;
+}
+
+static struct store mailbox_word(unsigned csr, uint64_t value)
+{
+    return (struct store){.address = SCENE_SHMEM + NACL_CSR_OFFSET(csr), .value = value, .size = 8};
+}
+
+static struct expected_stores exit_stores(const struct exit_plan *plan, const struct csr_file *guest)
+{
+    return (struct expected_stores){.list = {mailbox_word(0x643, plan->htval), mailbox_word(0x64a, plan->htinst),
+                                             mailbox_word(0x204, csr_get(guest, SLOT_vsie)),
+                                             mailbox_word(0x24d, guest->value[SLOT_vstimecmp]),
+                                             mailbox_word(0x605, guest->value[SLOT_htimedelta])},
+                                    .count = 5};
+}
+
+/* The host as it called run, plus the exit record. */
+static struct view host_after_exit(const struct view *before, const struct exit_plan *plan)
+{
+    struct view v = *before;
+    v.regs.x[A0] = SBI_SUCCESS;
+    v.regs.x[A1] = plan->value;
+    v.regs.pc += 4;
+    memset(v.regs.f, 0, sizeof(v.regs.f));
+    v.csr.value[SLOT_fcsr] = 0;
+    v.csr.value[SLOT_scause] = plan->scause;
+    v.csr.value[SLOT_stval] = plan->stval;
+    return v;
+}
+
+/* guest -> host, from the state that the guest is in. */
+static bool step_exit(struct replayer *r, enum edge edge, struct prng *shown, struct prng *secret)
+{
+    struct emulated_hart *h = &r->hart;
+    struct exit_plan plan = plan_exit(edge, shown, secret);
+    h->csr.value[SLOT_mip] |= plan.lines;
+    struct csr_file live = h->csr;
+    r->guest = view_of(h);
+    r->guest.regs.pc += plan.pc_step;
+    if (!play(r, edge, &plan.trap))
+        return false;
+    struct view expected = host_after_exit(&r->host, &plan);
+    struct expected_stores stores = exit_stores(&plan, &live);
+    check_world(&r->checker, edge, false, true, &expected, &live);
+    check_stores(&r->checker, edge, &stores);
+    r->in_guest = h->csr.virt;
+    r->guest_dead = plan.value == EXIT_NEVER_RUNS_AGAIN;
+    return !r->in_guest;
+}
+
+/* What the hardware does when a guest takes an exception itself: that is what an injected one has to look like. */
+static void deliver_to_guest(struct view *v, uint64_t cause, uint64_t tval)
+{
+    uint64_t status = v->csr.value[SLOT_vsstatus];
+    uint64_t stacked = (v->csr.mode == MODE_S ? STATUS_SPP : 0) | ((status & STATUS_SIE) != 0 ? STATUS_SPIE : 0);
+    v->csr.value[SLOT_vsstatus] = (status & ~(STATUS_SPP | STATUS_SPIE | STATUS_SIE)) | stacked;
+    v->csr.value[SLOT_vsepc] = v->regs.pc;
+    v->csr.value[SLOT_vscause] = cause;
+    v->csr.value[SLOT_vstval] = tval;
+    v->regs.pc = v->csr.value[SLOT_vstvec] & ~UINT64_C(3);
+    v->csr.mode = MODE_S;
+}
+
+/* An address that no region of the TVM contains; sometimes none that its tables could translate. */
+static uint64_t undeclared_page(struct prng *rng)
+{
+    uint64_t region_end = SCENE_GPA + (uint64_t)SCENE_REGION_PAGES * PAGE_SIZE;
+    switch (prng_below(rng, 3)) {
+    case 0: return region_end;
+    case 1: return SCENE_GPA - PAGE_SIZE;
+    default: return region_end + (prng_next(rng) >> 6 & ~UINT64_C(0xfff));
+    }
+}
+
+/* A system instruction that a guest may meet a virtual-instruction exception with, but wfi. */
+static uint64_t virtual_instruction(struct prng *rng)
+{
+    static const uint32_t insns[] = {0x60002573 /* csrr a0, hstatus */, 0x22000073 /* hfence.vvma */,
+                                     0xc0002573 /* rdcycle a0 */, 0x10200073 /* sret */};
+    return insns[prng_below(rng, COUNT(insns))];
+}
+
+/* guest -> guest: the monitor serves the guest and nobody else notices. */
+static bool step_guest(struct replayer *r, enum edge edge, struct prng *shown, struct prng *secret)
+{
+    static const uint64_t fault_cause[] = {20, 21, 23}, access_cause[] = {1, 5, 7};
+    struct emulated_hart *h = &r->hart;
+    bool call = edge == EDGE_GUEST_BASE || edge == EDGE_GUEST_UNKNOWN;
+    if (call)
+        h->csr.mode = MODE_S; /* a user process calls its own kernel */
+    unsigned kind = (unsigned)prng_below(shown, 3);
+    struct csr_trap trap = {.cause = 10};
+    struct view expected;
+    switch (edge) {
+    case EDGE_GUEST_BASE:
+        h->regs.x[A6] = 0;
+        h->regs.x[A7] = SBI_EID_BASE;
+        break;
+    case EDGE_GUEST_UNKNOWN:
+        h->regs.x[A7] = kind == 0 ? SBI_EID_COVH : UNKNOWN_EID | (prng_next(secret) & 0xffff);
+        break;
+    case EDGE_GUEST_VIRTUAL: trap = (struct csr_trap){.cause = 22, .tval = virtual_instruction(secret)}; break;
+    case EDGE_GUEST_ACCESS: trap = page_fault(fault_cause[kind], undeclared_page(secret), secret); break;
+    case EDGE_GUEST_SPURIOUS:
+        trap = page_fault(fault_cause[kind], page_of_region(secret, 0, SCENE_PRESENT_PAGES), secret);
+        break;
+    default: trap.cause = IRQ(3); break;
+    }
+    expected = view_of(h);
+    if (call) {
+        expected.regs.x[A0] = edge == EDGE_GUEST_BASE ? SBI_SUCCESS : (uint64_t)SBI_ERR_NOT_SUPPORTED;
+        expected.regs.x[A1] = edge == EDGE_GUEST_BASE ? SBI_SPEC_VERSION : 0;
+        expected.regs.pc += 4;
+    }
+    if (edge == EDGE_GUEST_VIRTUAL)
+        deliver_to_guest(&expected, 2, trap.tval);
+    if (edge == EDGE_GUEST_ACCESS)
+        deliver_to_guest(&expected, access_cause[kind], trap.tval);
+    struct csr_file live = h->csr;
+    if (!play(r, edge, &trap))
+        return false;
+    check_world(&r->checker, edge, true, false, &expected, &live);
+    check_stores(&r->checker, edge, edge == EDGE_GUEST_MSI ? &msip_cleared : &no_stores);
+    check_guest_memory(r, edge);
+    r->in_guest = h->csr.virt;
+    return r->in_guest;
+}
+
+/* --- base state ----------------------------------------------------------------------------------------------- */
+
+static void save_base(struct replayer *r)
+{
+    hart_save(&r->hart);
+    r->base = (struct replay_base){.host = r->host, .guest = r->guest};
+}
+
+static void back_to_base(struct replayer *r)
+{
+    hart_restore(&r->hart);
+    r->host = r->base.host;
+    r->guest = r->base.guest;
+    memcpy(r->guest_page, hart_peek(&r->hart, r->scene.guest_page, PAGE_SIZE), PAGE_SIZE);
+    r->in_guest = true;
+    r->guest_dead = false;
+}
+
+/* A guest that runs for the first time has a0 = its vCPU id, a1 = what the host passed, and nothing else. */
+static struct view first_entry(const struct view *after)
+{
+    struct view v = *after; /* the monitor's choices for a guest are judged by check_world's rules */
+    v.regs = (struct registers){.pc = SCENE_GPA};
+    v.regs.x[A1] = SCENE_ENTRY_ARG;
+    v.csr.mode = MODE_S;
+    v.csr.virt = true;
+    v.csr.value[SLOT_fcsr] = 0;
+    for (unsigned slot = 0; slot < CSR_SLOTS; slot++) {
+        if (csr_table[slot].guest_own != 0)
+            v.csr.value[slot] &= ~csr_table[slot].guest_own;
+    }
+    v.csr.value[SLOT_vstimecmp] = UINT64_MAX;
+    return v;
+}
+
+/* The first entry into the TVM. */
+static bool step_first_run(struct replayer *r, struct prng *rng)
+{
+    const enum edge edge = EDGE_HOST_RUN;
+    world_random_host(&r->hart, rng);
+    host_run_call(r, r->scene.tvm_id, 0, rng);
+    r->host = view_of(&r->hart);
+    struct csr_file live = r->hart.csr;
+    if (!play(r, edge, &(struct csr_trap){.cause = 9}))
+        return false;
+    r->guest = view_of(&r->hart);
+    struct view expected = first_entry(&r->guest);
+    check_world(&r->checker, edge, true, true, &expected, &live);
+    check_stores(&r->checker, edge, &no_stores);
+    return r->guest.csr.virt;
+}
+
+bool replayer_open(struct replayer *r, const struct firmware_image *fw, bool slow, uint64_t seed,
+                   struct findings *findings, char *why, size_t why_size)
+{
+    *r = (struct replayer){.findings = findings, .seed = seed};
+    r->checker = (struct checker){.scene = &r->scene, .findings = findings};
+    if (!hart_open(&r->hart, fw, slow, why, why_size) || !scene_boot(&r->scene, &r->hart, why, why_size))
+        return false;
+
+    struct prng rng = prng_fork(seed, 0);
+    struct scene_call call;
+    bool ok = true;
+    for (unsigned i = 0; ok && scene_next_call(&r->scene, i, &call); i++)
+        ok = step_setup(r, &call, &rng);
+    r->usable = ok && step_first_run(r, &rng);
+    save_base(r);
+    return true;
+}
+
+void replayer_close(struct replayer *r)
+{
+    hart_close(&r->hart);
+}
+
+/* --- the walk ------------------------------------------------------------------------------------------------- */
+
+/* Everything that a step left behind, in one number. */
+static uint64_t digest_of(const struct emulated_hart *h)
+{
+    uint64_t hash = UINT64_C(0xcbf29ce484222325);
+    const uint64_t *words[] = {h->regs.x, h->regs.f, h->csr.value};
+    const size_t counts[] = {32, 32, CSR_SLOTS};
+    for (size_t part = 0; part < COUNT(words); part++) {
+        for (size_t i = 0; i < counts[part]; i++)
+            hash = (hash ^ words[part][i]) * UINT64_C(0x100000001b3) + (hash >> 29);
+    }
+    uint64_t rest[] = {h->regs.pc, (uint64_t)h->csr.mode, h->csr.virt, h->outside_count, (uint64_t)h->stop};
+    for (size_t i = 0; i < COUNT(rest); i++)
+        hash = (hash ^ rest[i]) * UINT64_C(0x100000001b3) + (hash >> 29);
+    for (uint32_t i = 0; i < h->outside_count && i < MAX_OUTSIDE_STORES; i++) {
+        hash = (hash ^ h->outside[i].address) * UINT64_C(0x100000001b3) + (hash >> 29);
+        hash = (hash ^ h->outside[i].value) * UINT64_C(0x100000001b3) + (hash >> 29);
+    }
+    return hash;
+}
+
+static bool walk_step(struct replayer *r, struct prng *rng)
+{
+    struct prng secret = {prng_next(rng)};
+    uint64_t choice = prng_next(rng) >> 32;
+    if (r->in_guest) {
+        guest_randomise(r, rng, &secret);
+        if (choice % 5 < 3)
+            return step_exit(r, exit_edges[choice / 8 % COUNT(exit_edges)], rng, &secret);
+        return step_guest(r, guest_edges[choice / 8 % COUNT(guest_edges)], rng, &secret);
+    }
+    if (choice % 8 < 5)
+        return step_run(r, rng);
+    return step_host(r, host_edges[choice / 8 % COUNT(host_edges)], rng);
+}
+
+void replay_walk(struct replayer *r, uint64_t steps)
+{
+    if (!r->usable)
+        return;
+    back_to_base(r);
+    for (uint64_t i = 0; i < steps; i++) {
+        struct prng rng = prng_fork(r->seed, 1 + i);
+        bool dead = r->guest_dead;
+        bool ok = dead ? step_host(r, EDGE_HOST_REFUSED, &rng) : walk_step(r, &rng);
+        if (r->digests != NULL)
+            r->digests[i] = digest_of(&r->hart);
+        /* A dead vCPU is refused once; then the next life begins. */
+        if (!ok || dead)
+            back_to_base(r);
+    }
+}
+
+/* --- pairs ---------------------------------------------------------------------------------------------------- */
+
+struct pair_plan {
+    enum edge edge;
+    bool guest_secrets; /* the runs differ in these and the host compares; else the other way round */
+    uint64_t shown, host, secret[2], other_host[2];
+};
+
+static bool is_one_of(enum edge edge, const enum edge *list, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (list[i] == edge)
+            return true;
+    }
+    return false;
+}
+
+/* What the guest does with its secrets, up to the moment at which the host runs again; then what the host does. */
+static bool pair_run(struct replayer *r, const struct pair_plan *plan, unsigned run, struct observation *seen)
+{
+    struct prng shown = {plan->shown}, secret = {plan->secret[run]}, host = {plan->other_host[run]};
+    bool exits = is_one_of(plan->edge, exit_edges, COUNT(exit_edges));
+    back_to_base(r);
+    guest_randomise(r, &shown, &secret);
+    if (is_one_of(plan->edge, guest_edges, COUNT(guest_edges)) && !step_guest(r, plan->edge, &shown, &secret))
+        return false;
+    if (!step_exit(r, exits ? plan->edge : EDGE_EXIT_SSI, &shown, &secret))
+        return false;
+    if (plan->guest_secrets)
+        observe(&r->hart, seen);
+    if (is_one_of(plan->edge, host_edges, COUNT(host_edges))) {
+        bool ok = step_host(r, plan->edge, &host);
+        observe(&r->hart, seen);
+        return ok;
+    }
+    bool again = r->guest_dead ? step_host(r, EDGE_HOST_REFUSED, &host) : step_run(r, &host);
+    if (!plan->guest_secrets)
+        observe(&r->hart, seen);
+    return again;
+}
+
+static enum edge pick_pair_edge(struct prng *rng)
+{
+    uint64_t choice = prng_next(rng) >> 32;
+    switch (choice % 8) {
+    case 0: return guest_edges[choice / 8 % COUNT(guest_edges)];
+    case 1: return host_edges[choice / 8 % COUNT(host_edges)];
+    default: return exit_edges[choice / 8 % COUNT(exit_edges)];
+    }
+}
+
+/* From time to time another host state and another guest state to start from. */
+static void new_epoch(struct replayer *r, struct prng *rng)
+{
+    struct prng secret = {prng_next(rng)};
+    back_to_base(r);
+    guest_randomise(r, rng, &secret);
+    if (step_exit(r, EDGE_EXIT_SSI, rng, &secret) && step_run(r, rng))
+        save_base(r);
+}
+
+void replay_pairs(struct replayer *r, uint64_t pairs)
+{
+    static struct observation seen[2];
+    if (!r->usable)
+        return;
+    for (uint64_t i = 0; i < pairs; i++) {
+        struct prng rng = prng_fork(~r->seed, 1 + i);
+        if (i % EPOCH_PAIRS == 0)
+            new_epoch(r, &rng);
+        struct pair_plan plan = {.guest_secrets = i % 2 == 0, .shown = prng_next(&rng)};
+        plan.secret[0] = prng_next(&rng);
+        plan.secret[1] = plan.guest_secrets ? prng_next(&rng) : plan.secret[0];
+        plan.other_host[0] = prng_next(&rng);
+        plan.other_host[1] = plan.guest_secrets ? plan.other_host[0] : prng_next(&rng);
+        plan.edge = plan.guest_secrets ? pick_pair_edge(&rng) : exit_edges[prng_below(&rng, COUNT(exit_edges) - 1)];
+        if (!pair_run(r, &plan, 0, &seen[0]) || !pair_run(r, &plan, 1, &seen[1]))
+            continue;
+        enum edge edge = plan.guest_secrets ? plan.edge : EDGE_HOST_RUN;
+        check_pair(&r->checker, edge, !plan.guest_secrets, &seen[0], &seen[1]);
+    }
+    back_to_base(r);
+}

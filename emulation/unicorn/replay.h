@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Replays: single steps over the edges of the switch matrix, a random walk over all of them, and pairs of runs that
+ * are compared (self-composition). A step randomises the world that runs, raises one trap, lets the firmware serve
+ * it, and checks the world that the hart is handed to.
+ */
+#ifndef TOUCHSTONE_UNICORN_REPLAY_H
+#define TOUCHSTONE_UNICORN_REPLAY_H
+
+#include "emulation/unicorn/checks.h"
+#include "emulation/unicorn/prng.h"
+
+/* Where a replay starts from: hart_restore brings memory back, these are the views that belong to it. */
+struct replay_base {
+    struct view host, guest;
+};
+
+struct replayer {
+    struct scene scene;
+    struct emulated_hart hart;
+    struct checker checker;
+    struct findings *findings;
+
+    bool usable; /* the TVM could be entered; without that there is nothing to replay */
+    bool in_guest;
+    bool guest_dead;   /* took a fatal trap; only going back to the base helps */
+    struct view host;  /* the host's state at its last run call */
+    struct view guest; /* the guest's state at its last exit, with the documented effects of that exit */
+    uint8_t guest_page[PAGE_SIZE];
+    struct replay_base base;
+    uint64_t seed;
+
+    /* When not NULL: receives a digest of the complete outcome of each step of the walk. */
+    uint64_t *digests;
+};
+
+/*
+ * Boot, build the TVM and enter it for the first time, with checks all along. False, with a reason, when the firmware
+ * does not boot; a monitor that fails later is a violation, and leaves nothing to replay.
+ */
+bool replayer_open(struct replayer *r, const struct firmware_image *fw, bool slow, uint64_t seed,
+                   struct findings *findings, char *why, size_t why_size);
+void replayer_close(struct replayer *r);
+
+/* `steps` random steps, each over one edge. */
+void replay_walk(struct replayer *r, uint64_t steps);
+
+/* `pairs` pairs: half of them differ in the guest's secrets and compare the host, half the other way round. */
+void replay_pairs(struct replayer *r, uint64_t pairs);
+
+#endif

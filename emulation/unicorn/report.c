@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Writers of the result; see report.h. */
+#include "emulation/unicorn/report.h"
+
+#include <inttypes.h>
+
+static void text_matrix(FILE *out, const struct findings *f)
+{
+    fprintf(out, "%-40s %8s %7s", "edge", "replays", "pairs");
+    for (unsigned e = 0; e < ELEMENT_COUNT; e++)
+        fprintf(out, " %8s", element_columns[e]);
+    fprintf(out, "\n");
+    for (unsigned edge = 0; edge < EDGE_COUNT; edge++) {
+        fprintf(out, "%-40s %8" PRIu64 " %7" PRIu64, edge_names[edge], f->replays[edge], f->pairs[edge]);
+        for (unsigned e = 0; e < ELEMENT_COUNT; e++) {
+            if (f->violated[edge][e] != 0)
+                fprintf(out, " %7" PRIu64 "!", f->violated[edge][e]);
+            else
+                fprintf(out, " %8s", f->checked[edge][e] != 0 ? "ok" : "-");
+        }
+        fprintf(out, "\n");
+    }
+}
+
+void report_text(FILE *out, const struct findings *f, const struct measurements *m)
+{
+    text_matrix(out, f);
+    for (uint32_t i = 0; i < f->listed; i++) {
+        const struct violation *v = &f->list[i];
+        fprintf(out, "violation: %s: %s: %s: %s (%" PRIu64 " times, first in replay %" PRIu64 ")\n",
+                edge_names[v->edge], element_names[v->element], v->what, v->detail, v->count, v->replay);
+    }
+    if (f->listed == MAX_VIOLATIONS)
+        fprintf(out, "further kinds of violation are only counted\n");
+    if (m->slow_steps != 0)
+        fprintf(out, "slow mode, untouched text: %" PRIu64 " steps, %" PRIu64 " with another outcome than fast mode\n",
+                m->slow_steps, m->slow_differ);
+    fprintf(out, "switch replay: %" PRIu64 " replays, %" PRIu64 " pairs, %" PRIu64 " violations, seed %" PRIu64,
+            findings_total_replays(f), findings_total_pairs(f), findings_total_violations(f), m->seed);
+    if (m->replays_per_cpu_second > 0)
+        fprintf(out, ", %.0f replays per CPU-second", m->replays_per_cpu_second);
+    if (m->pairs_per_cpu_second > 0)
+        fprintf(out, ", %.0f pairs per CPU-second", m->pairs_per_cpu_second);
+    fprintf(out, "\n");
+}
+
+static void json_string(FILE *out, const char *text)
+{
+    fputc('"', out);
+    for (; *text != 0; text++) {
+        unsigned char c = (unsigned char)*text;
+        if (c == '"' || c == '\\')
+            fprintf(out, "\\%c", c);
+        else if (c < 0x20 || c >= 0x7f)
+            fprintf(out, "\\u%04x", c);
+        else
+            fputc(c, out);
+    }
+    fputc('"', out);
+}
+
+static void json_edges(FILE *out, const struct findings *f)
+{
+    for (unsigned edge = 0; edge < EDGE_COUNT; edge++) {
+        fprintf(out, "%s\n    {\"edge\": ", edge == 0 ? "" : ",");
+        json_string(out, edge_names[edge]);
+        fprintf(out, ", \"replays\": %" PRIu64 ", \"pairs\": %" PRIu64 ", \"violations\": %" PRIu64 "}",
+                f->replays[edge], f->pairs[edge], f->violations[edge]);
+    }
+}
+
+static void json_elements(FILE *out, const struct findings *f)
+{
+    for (unsigned e = 0; e < ELEMENT_COUNT; e++) {
+        uint64_t checked = 0, violated = 0;
+        for (unsigned edge = 0; edge < EDGE_COUNT; edge++) {
+            checked += f->checked[edge][e];
+            violated += f->violated[edge][e];
+        }
+        fprintf(out, "%s\n    {\"element\": ", e == 0 ? "" : ",");
+        json_string(out, element_names[e]);
+        fprintf(out, ", \"checks\": %" PRIu64 ", \"violations\": %" PRIu64 "}", checked, violated);
+    }
+}
+
+static void json_violations(FILE *out, const struct findings *f)
+{
+    for (uint32_t i = 0; i < f->listed; i++) {
+        const struct violation *v = &f->list[i];
+        fprintf(out, "%s\n    {\"edge\": ", i == 0 ? "" : ",");
+        json_string(out, edge_names[v->edge]);
+        fprintf(out, ", \"element\": ");
+        json_string(out, element_names[v->element]);
+        fprintf(out, ", \"what\": ");
+        json_string(out, v->what);
+        fprintf(out, ", \"detail\": ");
+        json_string(out, v->detail);
+        fprintf(out, ", \"count\": %" PRIu64 ", \"first_replay\": %" PRIu64 "}", v->count, v->replay);
+    }
+}
+
+bool report_json(FILE *out, const struct findings *f, const struct measurements *m)
+{
+    fprintf(out, "{\n  \"schema\": \"touchstone-fragment/1\",\n  \"kind\": \"switch\",\n  \"seed\": %" PRIu64, m->seed);
+    fprintf(out, ",\n  \"edges\": [");
+    json_edges(out, f);
+    fprintf(out, "\n  ],\n  \"elements\": [");
+    json_elements(out, f);
+    fprintf(out, "\n  ],\n  \"violations\": [");
+    json_violations(out, f);
+    fprintf(out, "\n  ],\n  \"slow_steps\": %" PRIu64 ",\n  \"slow_differences\": %" PRIu64, m->slow_steps,
+            m->slow_differ);
+    fprintf(out, ",\n  \"replays_per_cpu_second\": %.0f,\n  \"pairs_per_cpu_second\": %.0f\n}\n",
+            m->replays_per_cpu_second, m->pairs_per_cpu_second);
+    return ferror(out) == 0;
+}

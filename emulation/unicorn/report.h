@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The result of a replay, for people and for programs. */
+#ifndef TOUCHSTONE_UNICORN_REPORT_H
+#define TOUCHSTONE_UNICORN_REPORT_H
+
+#include <stdio.h>
+
+#include "emulation/unicorn/findings.h"
+
+struct measurements {
+    double replays_per_cpu_second; /* of the walk; 0 when there was none */
+    double pairs_per_cpu_second;
+    uint64_t seed;
+    uint64_t slow_steps;  /* steps executed by both engines; 0 when --slow was not given */
+    uint64_t slow_differ; /* of these, how many ended differently */
+};
+
+/* The matrix edge x element, and the violations, as text. */
+void report_text(FILE *out, const struct findings *f, const struct measurements *m);
+
+/* The fragment for results.json. False when writing failed. */
+bool report_json(FILE *out, const struct findings *f, const struct measurements *m);
+
+#endif

@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Boot and the making of a TVM; see scene.h. */
+#include "emulation/unicorn/scene.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "emulation/unicorn/prng.h"
+#include "monitor/abi/sbi.h"
+
+#define REG_A0 10
+
+/* Window frames, by index, for the pieces of the TVM. */
+enum {
+    ROOT_FRAME = 0,
+    STATE_FRAME = 4,
+    VCPU_FRAME = 6,
+    TABLE_FRAME = 8,
+    TABLE_FRAMES = 8,
+    DATA_FRAME = 16,
+    FRAMES = 32
+};
+
+/* --- device tree -------------------------------------------------------------------------------------------- */
+
+#define FDT_BEGIN_NODE 1u
+#define FDT_END_NODE 2u
+#define FDT_PROP 3u
+#define FDT_END 9u
+#define FDT_HEADER_BYTES 40u
+#define FDT_RESERVED_BYTES 16u /* empty reservation map: one zero entry */
+#define FDT_STRUCT_OFFSET (FDT_HEADER_BYTES + FDT_RESERVED_BYTES)
+
+static const char fdt_strings[] = "#address-cells\0#size-cells\0device_type\0reg\0status";
+enum { NAME_ADDRESS_CELLS = 0, NAME_SIZE_CELLS = 15, NAME_DEVICE_TYPE = 27, NAME_REG = 39, NAME_STATUS = 43 };
+
+struct fdt {
+    uint8_t bytes[1024];
+    uint32_t at;
+};
+
+static void put32(struct fdt *t, uint32_t value)
+{
+    for (int shift = 24; shift >= 0; shift -= 8)
+        t->bytes[t->at++] = (uint8_t)(value >> shift);
+}
+
+static void put_bytes(struct fdt *t, const void *bytes, uint32_t size)
+{
+    memcpy(t->bytes + t->at, bytes, size);
+    t->at = (t->at + size + 3) & ~3u;
+}
+
+static void begin_node(struct fdt *t, const char *name)
+{
+    put32(t, FDT_BEGIN_NODE);
+    put_bytes(t, name, (uint32_t)strlen(name) + 1);
+}
+
+static void end_node(struct fdt *t)
+{
+    put32(t, FDT_END_NODE);
+}
+
+static void text_property(struct fdt *t, uint32_t name, const char *text)
+{
+    put32(t, FDT_PROP);
+    put32(t, (uint32_t)strlen(text) + 1);
+    put32(t, name);
+    put_bytes(t, text, (uint32_t)strlen(text) + 1);
+}
+
+static void cells_property(struct fdt *t, uint32_t name, const uint32_t *cells, uint32_t count)
+{
+    put32(t, FDT_PROP);
+    put32(t, 4 * count);
+    put32(t, name);
+    for (uint32_t i = 0; i < count; i++)
+        put32(t, cells[i]);
+}
+
+static void cell_counts(struct fdt *t, uint32_t address_cells, uint32_t size_cells)
+{
+    cells_property(t, NAME_ADDRESS_CELLS, &address_cells, 1);
+    cells_property(t, NAME_SIZE_CELLS, &size_cells, 1);
+}
+
+/* A tree with one hart and the RAM: all that a monitor can want to know. */
+static void make_fdt(struct fdt *t)
+{
+    uint32_t memory[] = {0, (uint32_t)RAM_BASE, 0, (uint32_t)RAM_SIZE};
+    uint32_t hart = 0;
+    *t = (struct fdt){.at = FDT_STRUCT_OFFSET};
+    begin_node(t, "");
+    cell_counts(t, 2, 2);
+    begin_node(t, "memory@80000000");
+    text_property(t, NAME_DEVICE_TYPE, "memory");
+    cells_property(t, NAME_REG, memory, 4);
+    end_node(t);
+    begin_node(t, "cpus");
+    cell_counts(t, 1, 0);
+    begin_node(t, "cpu@0");
+    text_property(t, NAME_DEVICE_TYPE, "cpu");
+    cells_property(t, NAME_REG, &hart, 1);
+    text_property(t, NAME_STATUS, "okay");
+    end_node(t);
+    end_node(t);
+    end_node(t);
+    put32(t, FDT_END);
+
+    uint32_t struct_size = t->at - FDT_STRUCT_OFFSET;
+    uint32_t strings_at = t->at;
+    put_bytes(t, fdt_strings, sizeof(fdt_strings));
+    uint32_t total = t->at;
+    t->at = 0;
+    put32(t, 0xd00dfeed);
+    put32(t, total);
+    put32(t, FDT_STRUCT_OFFSET);
+    put32(t, strings_at);
+    put32(t, FDT_HEADER_BYTES);
+    put32(t, 17); /* version */
+    put32(t, 16); /* readable by version 16 readers */
+    put32(t, 0);  /* boot hart */
+    put32(t, sizeof(fdt_strings));
+    put32(t, struct_size);
+    t->at = total;
+}
+
+/* --- boot --------------------------------------------------------------------------------------------------- */
+
+static uint64_t frame_address(const struct scene *s, unsigned frame)
+{
+    return s->platform.window_base + (uint64_t)frame * PAGE_SIZE;
+}
+
+static bool no_boot(char *why, size_t why_size, const struct emulated_hart *h)
+{
+    snprintf(why, why_size, "the firmware does not boot: %s at pc 0x%llx; its last words: %s", h->stop_text,
+             (unsigned long long)h->stop_pc, h->console_len > 0 ? h->console : "none");
+    return false;
+}
+
+bool scene_boot(struct scene *s, struct emulated_hart *h, char *why, size_t why_size)
+{
+    *s = (struct scene){.hart = h};
+    struct fdt fdt;
+    make_fdt(&fdt);
+    hart_poke(h, SCENE_FDT, fdt.bytes, fdt.at);
+    h->regs.x[REG_A0] = 0;
+    h->regs.x[REG_A0 + 1] = SCENE_FDT;
+    h->regs.x[REG_A0 + 2] = 0; /* no struct fw_dynamic_info: the host is entered at the fixed address */
+    if (hart_run(h) != STOP_WORLD)
+        return no_boot(why, why_size, h);
+    if (h->csr.mode != MODE_S || h->csr.virt) {
+        snprintf(why, why_size, "the firmware boots into mode %d instead of the host", (int)h->csr.mode);
+        return false;
+    }
+
+    uint64_t address, size;
+    const void *monitor = NULL;
+    if (firmware_symbol(h->fw, "g_monitor", &address, &size) && size >= sizeof(struct monitor))
+        monitor = hart_peek(h, address, sizeof(struct monitor));
+    if (monitor == NULL) {
+        snprintf(why, why_size, "the firmware has no symbol g_monitor of at least %zu bytes", sizeof(struct monitor));
+        return false;
+    }
+    memcpy(&s->platform, (const uint8_t *)monitor + offsetof(struct monitor, platform), sizeof(s->platform));
+    const struct platform *p = &s->platform;
+    if (p->harts != HARTS_IN_TREE || p->ram_base != RAM_BASE || p->ram_size != RAM_SIZE || p->window_pages < FRAMES) {
+        snprintf(why, why_size, "the firmware's struct platform is not what this build of the replay expects");
+        return false;
+    }
+    h->image_base = p->monitor_base;
+    h->image_size = p->monitor_size;
+    h->window_base = p->window_base;
+    h->window_size = (uint64_t)p->window_pages * PAGE_SIZE;
+    s->guest_page = frame_address(s, DATA_FRAME + SCENE_MEASURED_PAGES);
+    return true;
+}
+
+/* --- calls -------------------------------------------------------------------------------------------------- */
+
+static void prepare_host_memory(struct scene *s)
+{
+    struct tvm_create_params params = {.tvm_page_directory_addr = frame_address(s, ROOT_FRAME),
+                                       .tvm_state_addr = frame_address(s, STATE_FRAME)};
+    hart_poke(s->hart, SCENE_PARAMS, &params, sizeof(params));
+    struct prng content = {1};
+    for (unsigned i = 0; i < SCENE_MEASURED_PAGES * PAGE_SIZE / 8; i++) {
+        uint64_t word = prng_next(&content);
+        hart_poke(s->hart, SCENE_SOURCE + 8 * i, &word, sizeof(word));
+    }
+}
+
+bool scene_next_call(struct scene *s, unsigned index, struct scene_call *call)
+{
+    uint64_t id = s->tvm_id, window = frame_address(s, 0);
+    uint64_t zero_gpa = SCENE_GPA + (uint64_t)SCENE_MEASURED_PAGES * PAGE_SIZE;
+    const struct scene_call calls[] = {
+        {"convert_pages", SBI_EID_COVH, 1, {window, FRAMES}, FRAMES, false},
+        {"global_fence", SBI_EID_COVH, 3, {0}, 0, false},
+        {"set_shmem", SBI_EID_NACL, 1, {SCENE_SHMEM, 0, 0}, 0, false},
+        {"create_tvm", SBI_EID_COVH, 5, {SCENE_PARAMS, sizeof(struct tvm_create_params)}, 0, true},
+        {"add_tvm_memory_region", SBI_EID_COVH, 9, {id, SCENE_GPA, SCENE_REGION_PAGES * PAGE_SIZE}, 0, false},
+        {"add_tvm_page_table_pages",
+         SBI_EID_COVH,
+         10,
+         {id, frame_address(s, TABLE_FRAME), TABLE_FRAMES},
+         TABLE_FRAMES,
+         false},
+        {"add_tvm_measured_pages",
+         SBI_EID_COVH,
+         11,
+         {id, SCENE_SOURCE, frame_address(s, DATA_FRAME), TSM_PAGE_4K, SCENE_MEASURED_PAGES, SCENE_GPA},
+         SCENE_MEASURED_PAGES,
+         false},
+        {"create_tvm_vcpu", SBI_EID_COVH, 14, {id, 0, frame_address(s, VCPU_FRAME)}, 0, false},
+        {"finalize_tvm", SBI_EID_COVH, 6, {id, SCENE_GPA, SCENE_ENTRY_ARG, 0}, 0, false},
+        {"add_tvm_zero_pages", SBI_EID_COVH, 12, {id, s->guest_page, TSM_PAGE_4K, 1, zero_gpa}, 1, false},
+    };
+    if (index >= sizeof(calls) / sizeof(calls[0]))
+        return false;
+    if (index == 0)
+        prepare_host_memory(s);
+    *call = calls[index];
+    return true;
+}
