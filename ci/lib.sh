@@ -156,6 +156,16 @@ tool_of_preset() {
     esac
 }
 
+# build_quietly <preset> [target...]: the same with the output in a log; stops when it fails.
+build_quietly() {
+    local log=$LOGS/build-$1.log
+    tool_of_preset "$1"
+    mkdir -p "$LOGS" || die "$EXIT_ENVIRONMENT" "cannot write to $BUILD"
+    build_preset "$@" >"$log" 2>&1 && return
+    tail -n 20 "$log" >&2
+    die "$EXIT_ENVIRONMENT" "building $1 failed; log: ${log#"$ROOT"/}"
+}
+
 # Address space randomisation with many bits makes the shadow memory of clang 14's sanitizers fail to map now and
 # then. Where the kernel lets us, sanitized programs run without it: "${SANE_LAYOUT[@]}" goes before the program.
 SANE_LAYOUT=()
