@@ -343,8 +343,7 @@ def switch(results):
             meaning = "; ".join(f"{column}: {name}" for name, column in elements)
             text += f'<p class="soft">{esc(meaning)}.</p>\n'
         elif elements and not counted:
-            names = ", ".join(name for name, _ in elements)
-            text += folded(f"{len(elements)} kinds of state are compared", f'<p class="mono">{esc(names)}</p>\n')
+            text += element_totals(run["elements"])
         text += violations(run.get("violations"))
     return text
 
@@ -354,12 +353,32 @@ def elements_of(run):
     given = run.get("elements")
     if isinstance(given, list):
         named = [item if isinstance(item, dict) else {"name": item} for item in given]
-        return [(str(item.get("name")), str(item.get("column") or item.get("name"))) for item in named]
+        names = [str(item.get("name") or item.get("element")) for item in named]
+        return [(name, str(item.get("column") or name)) for name, item in zip(names, named)]
     names = []
     for edge in run["edges"]:
         if isinstance(edge.get("elements"), dict):
             names += [name for name in edge["elements"] if name not in names]
     return [(name, name) for name in names]
+
+
+def element_totals(elements):
+    """What was compared over all edges, when the edges do not say it one by one."""
+    counts = [item for item in elements if isinstance(item, dict) and isinstance(item.get("checks"), int)]
+    if not counts:
+        names = ", ".join(esc(item) for item in elements)
+        return folded(f"{len(elements)} kinds of state are compared", f'<p class="mono">{names}</p>\n')
+    rows = []
+    for item in counts:
+        wrong = item.get("violations", 0)
+        rows.append(
+            [
+                esc(item.get("element")),
+                number(item["checks"]),
+                tag("bad", number(wrong)) if wrong else tag("good", "0"),
+            ]
+        )
+    return table(["compared, over all edges", ">comparisons", ">violations"], rows)
 
 
 def element_cell(elements, name):

@@ -119,6 +119,8 @@ class Html(ReportTest):
         self.assertIn("<td>–</td>", page.render(results, [], None))
         results["switch"] = [{"older": False, "elements": ["x1", "x2"], "edges": [edge]}]
         self.assertIn("2 kinds of state", page.render(results, [], None))
+        results["switch"][0]["elements"] = [{"element": "mstatus", "checks": 12345, "violations": 6}]
+        self.assertRegex(page.render(results, [], None), 'mstatus.*12,345.*bad">6<')
 
     def test_an_older_fragment_is_marked(self):
         results = self.results("clean")
