@@ -59,13 +59,28 @@ static void json_string(FILE *out, const char *text)
     fputc('"', out);
 }
 
+/* One row of the matrix: how often each element was compared on this edge, and how often it was wrong. */
+static void json_edge_elements(FILE *out, const struct findings *f, unsigned edge)
+{
+    fprintf(out, ",\n     \"elements\": {");
+    for (unsigned e = 0; e < ELEMENT_COUNT; e++) {
+        fprintf(out, "%s", e == 0 ? "" : ", ");
+        json_string(out, element_names[e]);
+        fprintf(out, ": {\"checked\": %" PRIu64 ", \"violated\": %" PRIu64 "}", f->checked[edge][e],
+                f->violated[edge][e]);
+    }
+    fprintf(out, "}");
+}
+
 static void json_edges(FILE *out, const struct findings *f)
 {
     for (unsigned edge = 0; edge < EDGE_COUNT; edge++) {
         fprintf(out, "%s\n    {\"edge\": ", edge == 0 ? "" : ",");
         json_string(out, edge_names[edge]);
-        fprintf(out, ", \"replays\": %" PRIu64 ", \"pairs\": %" PRIu64 ", \"violations\": %" PRIu64 "}",
-                f->replays[edge], f->pairs[edge], f->violations[edge]);
+        fprintf(out, ", \"replays\": %" PRIu64 ", \"pairs\": %" PRIu64 ", \"violations\": %" PRIu64, f->replays[edge],
+                f->pairs[edge], f->violations[edge]);
+        json_edge_elements(out, f, edge);
+        fprintf(out, "}");
     }
 }
 
@@ -79,6 +94,8 @@ static void json_elements(FILE *out, const struct findings *f)
         }
         fprintf(out, "%s\n    {\"element\": ", e == 0 ? "" : ",");
         json_string(out, element_names[e]);
+        fprintf(out, ", \"column\": ");
+        json_string(out, element_columns[e]);
         fprintf(out, ", \"checks\": %" PRIu64 ", \"violations\": %" PRIu64 "}", checked, violated);
     }
 }
