@@ -57,7 +57,7 @@ def bar(value, floor=80.0):
     )
 
 
-def table(columns, rows):
+def table(columns, rows, style=""):
     """columns: names; a leading '>' aligns right, a leading '~' lets text wrap. rows: cells, or (class, cells). The
     first cell of a row is its heading."""
     classes = ["n" if name.startswith(">") else "wrap" if name.startswith("~") else "" for name in columns]
@@ -78,7 +78,8 @@ def table(columns, rows):
         )
         lines.append(f"<tr{attribute(names)}>{line}</tr>\n")
     body = "".join(lines)
-    return f'<div class="scroll"><table><thead><tr>{text}</tr></thead>\n<tbody>\n{body}</tbody></table></div>\n'
+    head = f"<thead><tr>{text}</tr></thead>"
+    return f'<div class="scroll"><table{attribute(style)}>{head}\n<tbody>\n{body}</tbody></table></div>\n'
 
 
 def lead(text):

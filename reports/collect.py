@@ -422,7 +422,8 @@ def verdict_of(results):
         return {"state": "failed", "text": "A check failed", "reasons": failures}
     if len(results["missing"]) == len(KINDS):
         return {"state": "unknown", "text": "Nothing was run", "reasons": ["build/results holds no result"]}
-    return {"state": "clean", "text": "Nothing found", "reasons": []}
+    text = "Nothing found" if results["fuzz"] else "All that was run passed"
+    return {"state": "clean", "text": text, "reasons": []}
 
 
 # ---------------------------------------------------------------- surroundings

@@ -330,13 +330,13 @@ def switch(results):
         counted = any(isinstance(edge.get("elements"), dict) for edge in run["edges"])
         rows = []
         for edge in run["edges"]:
-            bad = tag("bad", number(edge["violations"])) if edge["violations"] else tag("good", "0")
-            cells = [esc(edge["edge"]), number(edge["replays"]), number(edge.get("pairs")), bad]
+            wrong = wrong_tag(edge["violations"], edge["replays"])
+            cells = [esc(edge["edge"]), number(edge["replays"]), number(edge.get("pairs")), wrong]
             if counted:
                 cells += [element_cell(edge.get("elements") or {}, name) for name, _ in elements]
             rows.append(cells)
         columns = ["edge", ">replays", ">pairs", ">violations"] + [column for _, column in elements if counted]
-        text += source(run) + table(columns, rows)
+        text += source(run) + table(columns, rows, "narrow" if counted else "")
         if counted:
             text += '<p class="soft">✓ compared and right, ✗ wrong that often, – not part of this edge.</p>\n'
         if elements and any(name != column for name, column in elements):
@@ -379,6 +379,11 @@ def element_totals(elements):
             ]
         )
     return table(["compared, over all edges", ">comparisons", ">violations"], rows)
+
+
+def wrong_tag(count, tries):
+    """Nothing wrong is good news only when it was tried."""
+    return tag("bad", number(count)) if count else tag("good" if tries else "idle", "0")
 
 
 def element_cell(elements, name):
