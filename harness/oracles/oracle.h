@@ -94,8 +94,8 @@ struct tvm_history {
 };
 
 struct vcpu_history {
-    uint32_t generation; /* valid when equal to oracle_state.generation */
-    bool started;
+    uint32_t generation;      /* valid when equal to oracle_state.generation */
+    uint64_t tvm;             /* id of the TVM whose vCPU it was: a frame may come back in another one */
     struct world_image image; /* when it left its hart; pc is where it must continue */
 };
 

@@ -298,14 +298,15 @@ static void host_to_host(struct world *w, uint32_t h, const struct entry *e)
 /* First entry of the boot vCPU: nothing but what finalize_tvm was told. */
 static void check_first_entry(struct world *w, uint32_t h, const struct tvm_history *t)
 {
-    struct world_image reset = {.pc = t->entry_pc, .priv = PRIV_S};
+    uint64_t entry_pc = t->entry_pc & ~UINT64_C(1); /* mepc has no bit 0 */
+    struct world_image reset = {.pc = entry_pc, .priv = PRIV_S};
     uint32_t not_reset = 1u << G_VSSTATUS | 1u << 6; /* vsstatus has constant fields, vstimecmp is "never" */
 
     reset.x[A0] = w->machine->monitor->hart[h].vcpu_id;
     reset.x[A1] = t->entry_arg;
     same_gprs(w, h, &reset, 0, "reset-state", "at the first entry");
     same_fp(w, h, &reset, "reset-state", "before the first entry");
-    same_pc(w, h, t->entry_pc, "reset-state", "at the first entry");
+    same_pc(w, h, entry_pc, "reset-state", "at the first entry");
     same_guest_csrs(w, h, &reset, not_reset, "at the first entry");
     uint64_t vsstatus = machine_csr_read(w->machine, h, 0x200);
     if ((vsstatus & (VSSTATUS_SIE | VSSTATUS_SPIE | VSSTATUS_SPP)) != 0)
@@ -332,7 +333,8 @@ static void host_to_guest(struct world *w, uint32_t h, const struct entry *e)
     if (w->finding.found)
         return;
     struct vcpu_history *v = &o->vcpu[hart->vcpu_frame.index];
-    if (v->generation != o->generation || !v->started) {
+    uint64_t tvm = w->machine->monitor->tvm[hart->tvm_slot].id;
+    if (v->generation != o->generation || v->tvm != tvm) {
         check_first_entry(w, h, &o->tvm[hart->tvm_slot]);
         return;
     }
@@ -352,7 +354,7 @@ static void guest_to_host(struct world *w, uint32_t h, const struct entry *e)
 
     struct vcpu_history *v = &o->vcpu[o->running_frame[h] % o->pages];
     v->generation = o->generation;
-    v->started = true;
+    v->tvm = o->slot[o->running_slot[h]].id;
     v->image = e->before;
     if (e->cause == CAUSE_VIRTUAL)
         v->image.pc += 4; /* only waiting for an interrupt leaves, and it is over */
@@ -365,6 +367,12 @@ static void guest_to_host(struct world *w, uint32_t h, const struct entry *e)
         oracle_report(w, ORACLE_OWN, S1_ISOLATION, "host-gpr", "hart %u: the host goes on in another mode", h);
 }
 
+/* Access fault of the same kind as a guest-page fault. */
+static uint64_t access_fault_for(uint64_t cause)
+{
+    return cause == 20 ? 1 : cause == 21 ? 5 : 7;
+}
+
 /* The guest was sent to its own handler: by the rules of the architecture, for a cause that is due. */
 static void check_injection(struct world *w, uint32_t h, const struct entry *e)
 {
@@ -375,7 +383,10 @@ static void check_injection(struct world *w, uint32_t h, const struct entry *e)
 
     expected |= (status & VSSTATUS_SIE) != 0 ? VSSTATUS_SPIE : 0;
     expected |= before->priv == PRIV_S ? VSSTATUS_SPP : 0;
-    bool due = e->cause == CAUSE_VIRTUAL ? cause == 2 : cause == 1 || cause == 5 || cause == 7;
+    bool due = e->cause == CAUSE_VIRTUAL ? cause == 2 : cause == access_fault_for(e->cause);
+    /* mcause and mtval still show the trap that was answered, unless another followed it. */
+    if (machine_csr_read(w->machine, h, 0x342) == e->cause)
+        due = due && machine_csr_read(w->machine, h, 0x243) == machine_csr_read(w->machine, h, 0x343);
     if (machine_csr_read(w->machine, h, 0x200) != expected || machine_csr_read(w->machine, h, 0x241) != before->pc ||
         !due || w->machine->hart[h].pc != (before->csr[G_VSTVEC] & ~UINT64_C(3)) || w->machine->hart[h].priv != PRIV_S)
         oracle_report(w, ORACLE_OWN, S1_ISOLATION, "injection",
@@ -388,8 +399,11 @@ static void check_injection(struct world *w, uint32_t h, const struct entry *e)
 /* Was an exception delivered, rather than the faulting instruction tried again? */
 static bool was_delivered(const struct world *w, uint32_t h, const struct world_image *before)
 {
-    return w->machine->hart[h].pc != before->pc || machine_csr_read(w->machine, h, 0x241) != before->csr[G_VSEPC] ||
-           machine_csr_read(w->machine, h, 0x242) != before->csr[G_VSCAUSE];
+    bool changed = w->machine->hart[h].pc != before->pc;
+
+    for (unsigned i = 0; i <= G_VSTVAL; i++)
+        changed = changed || machine_csr_read(w->machine, h, guest_csrs[i]) != before->csr[i];
+    return changed;
 }
 
 static void guest_to_guest(struct world *w, uint32_t h, const struct entry *e)
