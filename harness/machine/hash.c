@@ -88,7 +88,7 @@ static uint64_t hash_hart(uint64_t hash, const struct machine_hart *hart)
 /* --- monitor ---------------------------------------------------------------------------------------------------- */
 
 _Static_assert(sizeof(struct page_record) == 24, "page records have no padding");
-_Static_assert(sizeof(struct tvm_slot) == 32 || sizeof(struct tvm_slot) == 24, "see hash_tvm_slot");
+_Static_assert(sizeof(struct tvm_slot) == 24, "hash_tvm_slot has every member");
 
 /* Where a hart's trap frame is: 0 for its host context, else the physical address in the window. */
 static uint64_t frame_place(const struct machine *m, const struct hart *h)
