@@ -81,13 +81,8 @@ void monitor_trap(struct hart *h, const struct trap *t)
         h->frame->pc += ECALL_LENGTH;
         break;
     case DECISION_RESUME:
-    case DECISION_STOP_HART:
-        break;
-    case DECISION_ENTER_GUEST:
-        enter_guest(h);
-        break;
-    case DECISION_EXIT_HOST:
-        exit_to_host(h, &d.exit);
-        break;
+    case DECISION_STOP_HART: break;
+    case DECISION_ENTER_GUEST: enter_guest(h); break;
+    case DECISION_EXIT_HOST: exit_to_host(h, &d.exit); break;
     }
 }

@@ -42,26 +42,26 @@ struct platform {
 
 /* Use of a window frame. The legal transitions are listed in core/page_record.h. */
 enum page_state {
-    PAGE_NONCONF = 0,     /* the host's, though closed to it by the PMP window */
-    PAGE_CONVERTING = 1,  /* given up by the host at `version`; usable once every hart has fenced past it */
-    PAGE_CONF_FREE = 2,   /* the monitor's to hand out; content unspecified until scrubbed */
-    PAGE_TVM_ROOT = 3,    /* G-stage root of `owner` */
-    PAGE_TVM_STATE = 4,   /* struct tvm of `owner` */
-    PAGE_VCPU_STATE = 5,  /* struct vcpu of `owner` */
-    PAGE_TABLE_POOL = 6,  /* page-table page of `owner`, not yet linked into its tables */
-    PAGE_TABLE = 7,       /* page-table page of `owner`, linked */
-    PAGE_DATA = 8,        /* guest memory of `owner`, mapped at `gfn` */
-    PAGE_BUSY = 9         /* taken by one call in progress; nobody else may touch it */
+    PAGE_NONCONF = 0,    /* the host's, though closed to it by the PMP window */
+    PAGE_CONVERTING = 1, /* given up by the host at `version`; usable once every hart has fenced past it */
+    PAGE_CONF_FREE = 2,  /* the monitor's to hand out; content unspecified until scrubbed */
+    PAGE_TVM_ROOT = 3,   /* G-stage root of `owner` */
+    PAGE_TVM_STATE = 4,  /* struct tvm of `owner` */
+    PAGE_VCPU_STATE = 5, /* struct vcpu of `owner` */
+    PAGE_TABLE_POOL = 6, /* page-table page of `owner`, not yet linked into its tables */
+    PAGE_TABLE = 7,      /* page-table page of `owner`, linked */
+    PAGE_DATA = 8,       /* guest memory of `owner`, mapped at `gfn` */
+    PAGE_BUSY = 9        /* taken by one call in progress; nobody else may touch it */
 };
 
 /* One per window frame. */
 struct page_record {
-    uint8_t state;   /* enum page_state */
-    uint8_t owner;   /* TVM slot for PAGE_TVM_ROOT..PAGE_DATA, else 0 */
+    uint8_t state; /* enum page_state */
+    uint8_t owner; /* TVM slot for PAGE_TVM_ROOT..PAGE_DATA, else 0 */
     uint16_t zero;
-    uint32_t link;   /* PAGE_TABLE_POOL: next frame of the pool or CONF_PAGE_NONE; else CONF_PAGE_NONE */
+    uint32_t link;    /* PAGE_TABLE_POOL: next frame of the pool or CONF_PAGE_NONE; else CONF_PAGE_NONE */
     uint64_t version; /* PAGE_CONVERTING: fence version at conversion; else 0 */
-    uint64_t gfn;    /* PAGE_DATA: guest frame number; else 0 */
+    uint64_t gfn;     /* PAGE_DATA: guest frame number; else 0 */
 };
 
 enum tvm_state { TVM_ABSENT = 0, TVM_INITIALIZING = 1, TVM_RUNNABLE = 2, TVM_DEAD = 3 };
@@ -105,10 +105,10 @@ struct hart {
     bool shmem_set;
     struct nonconf_addr shmem; /* NACL mailbox of this hart, 12 KiB of host memory */
 
-    uint32_t hsm_state;   /* enum sbi_hsm_state, shared word */
-    uint64_t hsm_start;   /* written by the starting hart before START_PENDING */
+    uint32_t hsm_state; /* enum sbi_hsm_state, shared word */
+    uint64_t hsm_start; /* written by the starting hart before START_PENDING */
     uint64_t hsm_opaque;
-    uint32_t ipi_request; /* shared word, IPI_REQUEST_* */
+    uint32_t ipi_request;  /* shared word, IPI_REQUEST_* */
     uint32_t fence_wanted; /* shared word: fence requests made to this hart, modulo 2^32 */
     uint32_t fence_done;   /* shared word: last value of fence_wanted that this hart has fenced for */
 };

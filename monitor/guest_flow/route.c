@@ -15,7 +15,6 @@ struct decision guest_route(struct hart *h, const struct sbi_args *args)
 #include "monitor/abi/calls.def"
 #undef ABI_CALL_CASE_HOST
 #undef ABI_CALL_CASE_GUEST
-    default:
-        return decide_error(SBI_ERR_NOT_SUPPORTED);
+    default: return decide_error(SBI_ERR_NOT_SUPPORTED);
     }
 }

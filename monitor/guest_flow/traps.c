@@ -22,12 +22,9 @@ struct decision guest_exception(struct hart *h, const struct trap *t)
         return decide_exit(exit_host_interrupt(t->cause & ~CAUSE_INTERRUPT));
     case CAUSE_GUEST_FETCH_PAGE_FAULT:
     case CAUSE_GUEST_LOAD_PAGE_FAULT:
-    case CAUSE_GUEST_STORE_PAGE_FAULT:
-        return guest_page_fault(h, t);
-    case CAUSE_VIRTUAL_INSTRUCTION:
-        return guest_virtual_instruction(h, t);
-    default:
-        return decide_exit(exit_fatal(t->cause));
+    case CAUSE_GUEST_STORE_PAGE_FAULT: return guest_page_fault(h, t);
+    case CAUSE_VIRTUAL_INSTRUCTION: return guest_virtual_instruction(h, t);
+    default: return decide_exit(exit_fatal(t->cause));
     }
 }
 
@@ -35,12 +32,9 @@ struct decision guest_exception(struct hart *h, const struct trap *t)
 static uint64_t access_fault_for(uint64_t guest_page_fault_cause)
 {
     switch (guest_page_fault_cause) {
-    case CAUSE_GUEST_FETCH_PAGE_FAULT:
-        return CAUSE_FETCH_ACCESS;
-    case CAUSE_GUEST_LOAD_PAGE_FAULT:
-        return CAUSE_LOAD_ACCESS;
-    default:
-        return CAUSE_STORE_ACCESS;
+    case CAUSE_GUEST_FETCH_PAGE_FAULT: return CAUSE_FETCH_ACCESS;
+    case CAUSE_GUEST_LOAD_PAGE_FAULT: return CAUSE_LOAD_ACCESS;
+    default: return CAUSE_STORE_ACCESS;
     }
 }
 

@@ -60,17 +60,17 @@
 #define WORLD_CSR_SLOTS 31
 
 /* Byte offsets inside struct world_ctx. */
-#define WORLD_X_OFFSET 0       /* x0..x31; slot 0 is always zero */
-#define WORLD_PC_OFFSET 256    /* mepc */
+#define WORLD_X_OFFSET 0        /* x0..x31; slot 0 is always zero */
+#define WORLD_PC_OFFSET 256     /* mepc */
 #define WORLD_STATUS_OFFSET 264 /* mstatus */
-#define WORLD_F_OFFSET 272     /* f0..f31, raw 64-bit images */
+#define WORLD_F_OFFSET 272      /* f0..f31, raw 64-bit images */
 #define WORLD_FCSR_OFFSET 528
 #define WORLD_CSR_OFFSET 536 /* csr slots */
 
 /* Byte offsets inside struct hart, as the trap entry needs them. mscratch holds the struct hart address. */
-#define HART_FRAME_OFFSET 0    /* struct world_ctx *: where the trap entry saves the interrupted world */
-#define HART_STACK_OFFSET 8    /* initial stack pointer of the monitor on this hart */
-#define HART_SPILL_OFFSET 16   /* one register of the interrupted world, between two instructions of the entry */
+#define HART_FRAME_OFFSET 0  /* struct world_ctx *: where the trap entry saves the interrupted world */
+#define HART_STACK_OFFSET 8  /* initial stack pointer of the monitor on this hart */
+#define HART_SPILL_OFFSET 16 /* one register of the interrupted world, between two instructions of the entry */
 
 #ifndef __ASSEMBLER__
 #include <stddef.h>

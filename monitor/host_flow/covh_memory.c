@@ -152,8 +152,7 @@ struct decision covh_add_tvm_measured_pages(struct hart *h, const struct sbi_arg
 {
     struct nonconf_addr src;
     struct hpa src_base = {args->a[1]};
-    struct mapping map = {
-        .base = {args->a[2]}, .page_type = args->a[3], .count = args->a[4], .gpa = {args->a[5]}};
+    struct mapping map = {.base = {args->a[2]}, .page_type = args->a[3], .count = args->a[4], .gpa = {args->a[5]}};
     struct tvm *t = tvm_lock(h, args->a[0]);
     if (t == NULL)
         return decide_error(SBI_ERR_INVALID_PARAM);
@@ -179,8 +178,7 @@ struct decision covh_add_tvm_measured_pages(struct hart *h, const struct sbi_arg
 
 struct decision covh_add_tvm_zero_pages(struct hart *h, const struct sbi_args *args)
 {
-    struct mapping map = {
-        .base = {args->a[1]}, .page_type = args->a[2], .count = args->a[3], .gpa = {args->a[4]}};
+    struct mapping map = {.base = {args->a[1]}, .page_type = args->a[2], .count = args->a[3], .gpa = {args->a[4]}};
     struct tvm *t = tvm_lock(h, args->a[0]);
     if (t == NULL)
         return decide_error(SBI_ERR_INVALID_PARAM);

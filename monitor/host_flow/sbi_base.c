@@ -37,10 +37,8 @@ struct decision base_probe_extension(struct hart *h, const struct sbi_args *args
     case SBI_EID_DBCN:
     case SBI_EID_NACL:
     case SBI_EID_SUPD:
-    case SBI_EID_COVH:
-        return decide_success(1);
-    default:
-        return decide_success(0);
+    case SBI_EID_COVH: return decide_success(1);
+    default: return decide_success(0);
     }
 }
 
