@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The hart that executes the firmware; see emulated_hart.h. */
 #define _GNU_SOURCE
-#include "emulation/unicorn/emulated_hart.h"
+#include "emulation/unicorn/hart_internal.h"
 
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/mman.h>
 #include <sys/time.h>
 
@@ -19,7 +18,6 @@
 #define UC_ILLEGAL_INSTRUCTION 2u
 #define UC_ECALL 8u
 
-#define UART_BASE UINT64_C(0x10000000)
 #define UART_LSR 5u
 #define UART_LSR_IDLE 0x60u
 
@@ -33,12 +31,12 @@ static const struct device_page devices[] = {
     {UART_BASE, 0x1000},
 };
 
-/* --- watchdog: the only wall clock here; it decides about nothing but a firmware that never returns ------------- */
+/* --- watchdog: counts CPU time, and decides about nothing but a firmware that never returns ---------------------- */
 
 static uc_engine *volatile watched;
 static volatile sig_atomic_t run_number, run_number_seen, watchdog_fired;
 
-static void on_alarm(int signal_number)
+static void on_timer(int signal_number)
 {
     (void)signal_number;
     if (watched != NULL && run_number == run_number_seen) {
@@ -50,76 +48,15 @@ static void on_alarm(int signal_number)
 
 void hart_watchdog_start(void)
 {
-    struct sigaction action = {.sa_handler = on_alarm, .sa_flags = SA_RESTART};
+    struct sigaction action = {.sa_handler = on_timer, .sa_flags = SA_RESTART};
     struct itimerval period = {{WATCHDOG_SECONDS, 0}, {WATCHDOG_SECONDS, 0}};
-    sigaction(SIGALRM, &action, NULL);
-    setitimer(ITIMER_REAL, &period, NULL);
+    sigaction(SIGVTALRM, &action, NULL);
+    setitimer(ITIMER_VIRTUAL, &period, NULL);
 }
 
-/* --- memory ----------------------------------------------------------------------------------------------------- */
+/* --- hooks ------------------------------------------------------------------------------------------------------ */
 
-static bool in_ram(uint64_t address, uint64_t size)
-{
-    return address >= RAM_BASE && address - RAM_BASE <= RAM_SIZE && size <= RAM_SIZE - (address - RAM_BASE);
-}
-
-static void mark_page(struct emulated_hart *h, uint64_t page)
-{
-    if (h->page_dirty[page])
-        return;
-    h->page_dirty[page] = 1;
-    h->dirty_list[h->dirty_count++] = (uint32_t)page;
-}
-
-const void *hart_peek(const struct emulated_hart *h, uint64_t address, uint64_t size)
-{
-    return in_ram(address, size) ? h->ram + (address - RAM_BASE) : NULL;
-}
-
-void *hart_touch(struct emulated_hart *h, uint64_t address, uint64_t size)
-{
-    if (!in_ram(address, size) || size == 0)
-        return NULL;
-    uint64_t first = (address - RAM_BASE) >> 12;
-    uint64_t last = (address - RAM_BASE + size - 1) >> 12;
-    for (uint64_t page = first; page <= last; page++)
-        mark_page(h, page);
-    return h->ram + (address - RAM_BASE);
-}
-
-void hart_poke(struct emulated_hart *h, uint64_t address, const void *bytes, uint64_t size)
-{
-    void *at = hart_touch(h, address, size);
-    if (at != NULL)
-        memcpy(at, bytes, size);
-}
-
-void hart_save(struct emulated_hart *h)
-{
-    h->saved = (struct saved_state){.regs = h->regs, .csr = h->csr};
-    for (uint32_t i = 0; i < h->dirty_count; i++) {
-        uint64_t page = h->dirty_list[i];
-        memcpy(h->ram_saved + (page << 12), h->ram + (page << 12), 4096);
-        h->page_dirty[page] = 0;
-    }
-    h->dirty_count = 0;
-}
-
-void hart_restore(struct emulated_hart *h)
-{
-    h->regs = h->saved.regs;
-    h->csr = h->saved.csr;
-    for (uint32_t i = 0; i < h->dirty_count; i++) {
-        uint64_t page = h->dirty_list[i];
-        memcpy(h->ram + (page << 12), h->ram_saved + (page << 12), 4096);
-        h->page_dirty[page] = 0;
-    }
-    h->dirty_count = 0;
-}
-
-/* --- stopping --------------------------------------------------------------------------------------------------- */
-
-static void stop(struct emulated_hart *h, enum stop_reason reason, uint64_t pc, const char *text)
+void hart_end_run(struct emulated_hart *h, enum stop_reason reason, uint64_t pc, const char *text)
 {
     if (h->stop == STOP_NONE) {
         h->stop = reason;
@@ -132,40 +69,7 @@ static void stop(struct emulated_hart *h, enum stop_reason reason, uint64_t pc, 
 static void count_step(struct emulated_hart *h)
 {
     if (++h->steps > STEP_BUDGET)
-        stop(h, STOP_HUNG, 0, "no end after 30,000,000 system instructions and stores");
-}
-
-/* --- stores ----------------------------------------------------------------------------------------------------- */
-
-/* Keep the last line that is not empty. */
-static void console_byte(struct emulated_hart *h, uint8_t byte)
-{
-    if (byte == '\r' || byte == '\n') {
-        h->console_ended = true;
-        return;
-    }
-    if (h->console_ended || h->console_len + 1 >= sizeof(h->console))
-        h->console_len = 0;
-    h->console_ended = false;
-    h->console[h->console_len++] = (char)byte;
-    h->console[h->console_len] = 0;
-}
-
-static void record_store(struct emulated_hart *h, uint64_t address, uint32_t size, uint64_t value)
-{
-    if (in_ram(address, size)) {
-        mark_page(h, (address - RAM_BASE) >> 12);
-        mark_page(h, (address - RAM_BASE + size - 1) >> 12);
-    }
-    if (address - h->image_base < h->image_size || address - h->window_base < h->window_size)
-        return;
-    if (address == UART_BASE)
-        console_byte(h, (uint8_t)value);
-    if (size < 8)
-        value &= (UINT64_C(1) << (8 * size)) - 1;
-    if (h->outside_count < MAX_OUTSIDE_STORES)
-        h->outside[h->outside_count] = (struct store){.address = address, .value = value, .size = size};
-    h->outside_count++;
+        hart_end_run(h, STOP_HUNG, 0, "no end after 30,000,000 system instructions and stores");
 }
 
 static void on_store(uc_engine *uc, uc_mem_type type, uint64_t address, int size, int64_t value, void *data)
@@ -174,7 +78,7 @@ static void on_store(uc_engine *uc, uc_mem_type type, uint64_t address, int size
     (void)type;
     struct emulated_hart *h = data;
     count_step(h);
-    record_store(h, address, (uint32_t)size, (uint64_t)value);
+    hart_record_store(h, address, (uint32_t)size, (uint64_t)value);
 }
 
 static bool on_bad_access(uc_engine *uc, uc_mem_type type, uint64_t address, int size, int64_t value, void *data)
@@ -191,154 +95,15 @@ static bool on_bad_access(uc_engine *uc, uc_mem_type type, uint64_t address, int
              : write ? "store"
                      : "load",
              size, (unsigned long long)address);
-    stop(h, STOP_UNMAPPED, pc, text);
+    hart_end_run(h, STOP_UNMAPPED, pc, text);
     return false;
-}
-
-/* --- system instructions ---------------------------------------------------------------------------------------- */
-
-static uint64_t read_x(struct emulated_hart *h, unsigned n)
-{
-    uint64_t value = 0;
-    if (n != 0)
-        uc_reg_read(h->uc, UC_RISCV_REG_X0 + (int)n, &value);
-    return value;
-}
-
-static void write_x(struct emulated_hart *h, unsigned n, uint64_t value)
-{
-    if (n != 0)
-        uc_reg_write(h->uc, UC_RISCV_REG_X0 + (int)n, &value);
-}
-
-/* An exception inside the monitor: the hardware would go to mtvec, and so does the emulator. */
-static void take_exception(struct emulated_hart *h, const struct site *s, uint64_t cause)
-{
-    struct csr_trap trap = {.cause = cause, .tval = s->insn};
-    h->regs.pc = csr_take_trap(&h->csr, &trap, s->pc);
-    h->redirected = true;
-    uc_emu_stop(h->uc);
-}
-
-static void stop_unclassified(struct emulated_hart *h, const struct site *s)
-{
-    char text[sizeof(h->stop_text)];
-    snprintf(text, sizeof(text), "CSR 0x%03x is in no class of csr_classes.def: nobody has decided whose it is",
-             s->csr);
-    stop(h, STOP_UNCLASSIFIED, s->pc, text);
-}
-
-/* The CSR side of a CSR instruction. False when it does not complete; *old is what rd gets. */
-static bool execute_csr(struct emulated_hart *h, const struct site *s, uint64_t *old)
-{
-    bool reads = s->op != OP_WRITE || s->rd != 0;
-    uint64_t operand = s->immediate ? s->rs1 : read_x(h, s->rs1);
-    enum csr_result result = reads ? csr_read(&h->csr, s->csr, old) : CSR_DONE;
-    if (result == CSR_DONE && s->writes) {
-        uint64_t value = s->op == OP_WRITE ? operand : s->op == OP_SET ? *old | operand : *old & ~operand;
-        result = csr_write(&h->csr, s->csr, value);
-    }
-    if (result == CSR_UNCLASSIFIED)
-        stop_unclassified(h, s);
-    if (result == CSR_ILLEGAL)
-        take_exception(h, s, 2);
-    return result == CSR_DONE;
-}
-
-static void execute_lr(struct emulated_hart *h, const struct site *s)
-{
-    uint64_t address = read_x(h, s->rs1);
-    const void *at = hart_peek(h, address, s->wide ? 8 : 4);
-    if (at == NULL) {
-        stop(h, STOP_UNMAPPED, s->pc, "load-reserved outside of RAM");
-        return;
-    }
-    int32_t word;
-    int64_t value;
-    memcpy(&word, at, sizeof(word));
-    value = word;
-    if (s->wide)
-        memcpy(&value, at, sizeof(value));
-    write_x(h, s->rd, (uint64_t)value);
-    h->csr.reserved = true;
-    h->csr.reserved_at = address;
-}
-
-static void execute_sc(struct emulated_hart *h, const struct site *s)
-{
-    uint64_t address = read_x(h, s->rs1);
-    uint64_t value = read_x(h, s->rs2);
-    uint32_t size = s->wide ? 8 : 4;
-    bool success = h->csr.reserved && h->csr.reserved_at == address;
-    h->csr.reserved = false;
-    if (success) {
-        void *at = hart_touch(h, address, size);
-        if (at == NULL) {
-            stop(h, STOP_UNMAPPED, s->pc, "store-conditional outside of RAM");
-            return;
-        }
-        memcpy(at, &value, size);
-        record_store(h, address, size, value);
-    }
-    write_x(h, s->rd, success ? 0 : 1);
-}
-
-static void execute_fence(struct emulated_hart *h, const struct site *s)
-{
-    /* A fence with operands covers only a part: it does not count as the fence that a world switch needs. */
-    if (s->rs1 != 0 || s->rs2 != 0)
-        return;
-    if (s->kind == SITE_SFENCE_VMA)
-        csr_sfence_all(&h->csr);
-    if (s->kind == SITE_HFENCE_GVMA)
-        csr_hfence_g_all(&h->csr);
-    if (s->kind == SITE_HFENCE_VVMA)
-        csr_hfence_v_all(&h->csr);
-}
-
-static void execute_mret(struct emulated_hart *h, const struct site *s)
-{
-    h->regs.pc = csr_mret(&h->csr);
-    if (h->csr.mode == MODE_M) {
-        h->redirected = true;
-        uc_emu_stop(h->uc);
-        return;
-    }
-    stop(h, STOP_WORLD, s->pc, "");
-}
-
-static void stop_unsupported(struct emulated_hart *h, const struct site *s)
-{
-    char text[sizeof(h->stop_text)];
-    snprintf(text, sizeof(text), "instruction 0x%08x is none that a world switch executes", s->insn);
-    stop(h, STOP_UNSUPPORTED, s->pc, text);
-}
-
-/* Fast mode: all of a site. */
-static void execute_site(struct emulated_hart *h, const struct site *s)
-{
-    uint64_t old = 0;
-    switch (s->kind) {
-    case SITE_CSR:
-        if (execute_csr(h, s, &old))
-            write_x(h, s->rd, old);
-        break;
-    case SITE_MRET: execute_mret(h, s); break;
-    case SITE_WFI: stop(h, STOP_PARKED, s->pc, "the hart waits for an interrupt"); break;
-    case SITE_SFENCE_VMA:
-    case SITE_HFENCE_GVMA:
-    case SITE_HFENCE_VVMA: execute_fence(h, s); break;
-    case SITE_LR: execute_lr(h, s); break;
-    case SITE_SC: execute_sc(h, s); break;
-    case SITE_OTHER: stop_unsupported(h, s); break;
-    }
 }
 
 static void stop_trapped(struct emulated_hart *h, uint64_t pc, uint32_t number)
 {
     char text[sizeof(h->stop_text)];
     snprintf(text, sizeof(text), "exception %u inside the monitor", number);
-    stop(h, STOP_TRAPPED, pc, text);
+    hart_end_run(h, STOP_TRAPPED, pc, text);
 }
 
 /* The emulator raised an exception; its pc is already behind the instruction. */
@@ -351,108 +116,21 @@ static void on_exception(uc_engine *uc, uint32_t number, void *data)
     count_step(h);
     const struct site *s = firmware_site(h->fw, pc);
     if (!h->slow && s != NULL && number == UC_ECALL) {
-        execute_site(h, s);
+        hart_execute(h, s);
         return;
     }
-    /* Slow mode: the model has executed it already; Unicorn lacks the instruction or the CSR. */
     if (h->slow && s != NULL && number == UC_ILLEGAL_INSTRUCTION) {
-        if (h->lockstep && h->lockstep_mask != 0)
-            stop(h, STOP_DISAGREES, pc, "Unicorn refuses a CSR that the model says it has");
-        else if (h->lockstep)
-            write_x(h, h->lockstep_rd, h->lockstep_value);
-        h->lockstep = false;
+        hart_lockstep_refused(h, pc);
         return;
     }
     stop_trapped(h, pc, number);
-}
-
-/* --- slow mode: the model in lockstep --------------------------------------------------------------------------- */
-
-/* Compare what Unicorn put into rd with the model, where both have the bits; the firmware goes on with the model's. */
-static void lockstep_compare(struct emulated_hart *h)
-{
-    h->lockstep = false;
-    uint64_t got = read_x(h, h->lockstep_rd);
-    uint64_t difference = (got ^ h->lockstep_value) & h->lockstep_mask;
-    if (h->lockstep_rd != 0 && difference != 0) {
-        char text[sizeof(h->stop_text)];
-        snprintf(text, sizeof(text), "CSR 0x%03x: Unicorn reads 0x%llx, the model 0x%llx", h->lockstep_site->csr,
-                 (unsigned long long)got, (unsigned long long)h->lockstep_value);
-        stop(h, STOP_DISAGREES, h->lockstep_site->pc, text);
-    }
-    if (got != h->lockstep_value)
-        write_x(h, h->lockstep_rd, h->lockstep_value);
 }
 
 static void on_instruction(uc_engine *uc, uint64_t pc, uint32_t size, void *data)
 {
     (void)uc;
     (void)size;
-    struct emulated_hart *h = data;
-    if (h->lockstep)
-        lockstep_compare(h);
-    if (h->stop != STOP_NONE || h->redirected)
-        return;
-    const struct site *s = firmware_site(h->fw, pc);
-    if (s == NULL)
-        return;
-    uint64_t old = 0;
-    switch (s->kind) {
-    case SITE_CSR:
-        if (!execute_csr(h, s, &old))
-            break;
-        h->lockstep = true;
-        h->lockstep_site = s;
-        h->lockstep_rd = s->rd;
-        h->lockstep_value = old;
-        h->lockstep_mask = csr_table[csr_slot_of(s->csr)].native;
-        break;
-    case SITE_LR:
-        h->csr.reserved = true;
-        h->csr.reserved_at = read_x(h, s->rs1);
-        break;
-    case SITE_SC: h->csr.reserved = false; break;
-    case SITE_SFENCE_VMA:
-    case SITE_HFENCE_GVMA:
-    case SITE_HFENCE_VVMA: execute_fence(h, s); break;
-    case SITE_MRET: execute_mret(h, s); break;
-    case SITE_WFI: stop(h, STOP_PARKED, s->pc, "the hart waits for an interrupt"); break;
-    case SITE_OTHER: stop_unsupported(h, s); break;
-    }
-}
-
-/* Registers of Unicorn that stand for slots of the model. */
-static const struct {
-    int reg;
-    enum csr_slot slot;
-} native_csrs[] = {
-    {UC_RISCV_REG_MSTATUS, SLOT_mstatus},
-    {UC_RISCV_REG_MEDELEG, SLOT_medeleg},
-    {UC_RISCV_REG_MIDELEG, SLOT_mideleg},
-    {UC_RISCV_REG_MIE, SLOT_mie},
-    {UC_RISCV_REG_MIP, SLOT_mip},
-    {UC_RISCV_REG_MTVEC, SLOT_mtvec},
-    {UC_RISCV_REG_MCOUNTEREN, SLOT_mcounteren},
-    {UC_RISCV_REG_MSCRATCH, SLOT_mscratch},
-    {UC_RISCV_REG_MEPC, SLOT_mepc},
-    {UC_RISCV_REG_MCAUSE, SLOT_mcause},
-    {UC_RISCV_REG_MTVAL, SLOT_mtval},
-    {UC_RISCV_REG_STVEC, SLOT_stvec},
-    {UC_RISCV_REG_SCOUNTEREN, SLOT_scounteren},
-    {UC_RISCV_REG_SSCRATCH, SLOT_sscratch},
-    {UC_RISCV_REG_SEPC, SLOT_sepc},
-    {UC_RISCV_REG_SCAUSE, SLOT_scause},
-    {UC_RISCV_REG_STVAL, SLOT_stval},
-};
-
-static void write_native_csrs(struct emulated_hart *h)
-{
-    /* fcsr is writable through the interface only while FS is on. */
-    uint64_t status = h->csr.value[SLOT_mstatus] | STATUS_FS;
-    uc_reg_write(h->uc, UC_RISCV_REG_MSTATUS, &status);
-    uc_reg_write(h->uc, UC_RISCV_REG_FCSR, &h->csr.value[SLOT_fcsr]);
-    for (size_t i = 0; i < sizeof(native_csrs) / sizeof(native_csrs[0]); i++)
-        uc_reg_write(h->uc, native_csrs[i].reg, &h->csr.value[native_csrs[i].slot]);
+    hart_lockstep_instruction(data, pc);
 }
 
 /* --- running ---------------------------------------------------------------------------------------------------- */
@@ -483,7 +161,7 @@ enum stop_reason hart_run(struct emulated_hart *h)
     h->lockstep = false;
     uc_reg_write_batch(h->uc, ids, values, REGISTER_COUNT);
     if (h->slow)
-        write_native_csrs(h);
+        hart_lockstep_begin(h);
 
     run_number = (run_number + 1) & 0xffffff;
     watched = h->uc;
@@ -494,18 +172,20 @@ enum stop_reason hart_run(struct emulated_hart *h)
             uint64_t pc = 0;
             uc_reg_read(h->uc, UC_RISCV_REG_PC, &pc);
             watchdog_fired = 0;
-            stop(h, STOP_HUNG, pc, "no end after some seconds");
+            hart_end_run(h, STOP_HUNG, pc, "no end after some seconds");
         }
         if (h->stop == STOP_NONE && !h->redirected) {
             uint64_t pc = 0;
             uc_reg_read(h->uc, UC_RISCV_REG_PC, &pc);
-            stop(h, STOP_TRAPPED, pc, uc_strerror(error));
+            hart_end_run(h, STOP_TRAPPED, pc, uc_strerror(error));
         }
     } while (h->redirected && h->stop == STOP_NONE);
     watched = NULL;
 
     uc_reg_read_batch(h->uc, ids, values, REGISTER_COUNT);
     h->regs.x[0] = 0;
+    if (h->slow && h->stop == STOP_WORLD)
+        hart_lockstep_end(h);
     return h->stop;
 }
 
@@ -520,7 +200,7 @@ enum stop_reason hart_trap(struct emulated_hart *h, const struct csr_trap *trap)
 static bool load_segment(void *data, uint64_t address, const uint8_t *bytes, uint64_t size, uint64_t mem_size)
 {
     struct emulated_hart *h = data;
-    if (!in_ram(address, mem_size))
+    if (!hart_in_ram(address, mem_size))
         return false;
     hart_poke(h, address, bytes, size);
     return true;
@@ -544,7 +224,7 @@ static bool map_memory(struct emulated_hart *h)
 {
     uint64_t text_end = (h->fw->text_base + h->fw->text_size + 4095) & ~UINT64_C(4095);
     uint64_t text_first = h->fw->text_base & ~UINT64_C(4095);
-    bool ok = in_ram(text_first, text_end - text_first);
+    bool ok = hart_in_ram(text_first, text_end - text_first);
     ok = ok && uc_mem_map_ptr(h->uc, RAM_BASE, RAM_SIZE, UC_PROT_READ | UC_PROT_WRITE, h->ram) == UC_ERR_OK;
     ok = ok && uc_mem_protect(h->uc, text_first, text_end - text_first, UC_PROT_READ | UC_PROT_EXEC) == UC_ERR_OK;
     for (size_t i = 0; i < sizeof(devices) / sizeof(devices[0]); i++)

@@ -88,6 +88,7 @@ struct emulated_hart {
     uint8_t lockstep_rd;
     uint64_t lockstep_value, lockstep_mask;
     const struct site *lockstep_site;
+    uint64_t csr_before_leaving[CSR_SLOTS]; /* the model's CSRs at mret, which Unicorn does not execute */
 
     char console[256]; /* last line that the firmware printed */
     uint32_t console_len;

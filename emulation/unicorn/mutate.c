@@ -123,12 +123,6 @@ static bool function_range(const struct firmware_image *fw, const char *name, st
     return true;
 }
 
-/* The trap entry and exit: one stretch of code that ends with mret. */
-static bool trap_range(const struct firmware_image *fw, struct range *range, char *why, size_t why_size)
-{
-    return function_range(fw, "trap_entry", range, why, why_size);
-}
-
 /* Make every transfer of `reg` with this opcode in the range do nothing. */
 static bool drop_transfers(struct firmware_image *fw, struct range range, uint32_t opcode, unsigned reg, char *why,
                            size_t why_size)
@@ -165,24 +159,29 @@ static bool drop_register(struct firmware_image *fw, const char *function, uint3
            drop_transfers(fw, range, opcode, number, why, why_size);
 }
 
-/* x5 to x7 are worked with on the way; their last load is the world's. */
+/*
+ * The frame is what the save and the load of x31 name as their base register; the slot of x<N> in it identifies the
+ * move of x<N>, which goes through another register for some.
+ */
 static bool drop_general(struct firmware_image *fw, uint32_t opcode, const char *argument, char *why, size_t why_size)
 {
     struct range range;
-    unsigned number;
-    if (!parse_register(argument, &number, why, why_size) || !trap_range(fw, &range, why, why_size))
+    unsigned number, frame = 0;
+    if (!parse_register(argument, &number, why, why_size) || !function_range(fw, "trap_entry", &range, why, why_size))
         return false;
-    uint64_t found = 0;
     for (uint64_t pc = range.first; pc < range.end; pc += length_of(fetch(fw, pc))) {
         struct transfer t = decode_transfer(fetch(fw, pc));
-        bool own_place = t.offset == 8 * number || opcode == OPCODE_STORE;
-        if (t.opcode == opcode && t.reg == number && own_place)
-            found = pc;
+        if (t.opcode == opcode && t.reg == 31 && t.offset == 8 * 31)
+            frame = t.base;
     }
-    if (found == 0)
-        return fail(why, why_size, argument, "no such register is moved there");
-    make_nop(fw, found);
-    return true;
+    for (uint64_t pc = range.first; frame != 0 && pc < range.end; pc += length_of(fetch(fw, pc))) {
+        struct transfer t = decode_transfer(fetch(fw, pc));
+        if (t.opcode != opcode || t.base != frame || t.offset != 8 * number)
+            continue;
+        make_nop(fw, pc);
+        return true;
+    }
+    return fail(why, why_size, argument, "no such register is moved between hart and frame");
 }
 
 static bool drop_csr(struct firmware_image *fw, const char *name, char *why, size_t why_size)
