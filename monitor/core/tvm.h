@@ -53,7 +53,7 @@ struct tvm {
     uint8_t identity[TVM_IDENTITY_SIZE];
 };
 
-_Static_assert(sizeof(struct tvm) <= TVM_STATE_PAGES * PAGE_SIZE, "struct tvm fits its donated frames");
+_Static_assert(sizeof(struct tvm) <= (size_t)TVM_STATE_PAGES * PAGE_SIZE, "struct tvm fits its donated frames");
 
 /*
  * Find the TVM that `id` names and lock its slot. NULL when there is none, with nothing locked; the caller

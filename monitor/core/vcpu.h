@@ -16,7 +16,7 @@ struct vcpu {
     uint32_t tvm_slot;
 };
 
-_Static_assert(sizeof(struct vcpu) <= TVM_VCPU_STATE_PAGES * PAGE_SIZE, "struct vcpu fits its donated frame");
+_Static_assert(sizeof(struct vcpu) <= (size_t)TVM_VCPU_STATE_PAGES * PAGE_SIZE, "struct vcpu fits its donated frame");
 
 /* The vCPU in a frame. The caller knows that the frame is the VCPU_STATE of a vCPU it may use. */
 struct vcpu *vcpu_object(const struct monitor *m, struct conf_page frame);

@@ -222,7 +222,7 @@ void hal_unlock(struct hart *h, struct lock *l)
 
 static volatile uint32_t *msip(uint32_t hart)
 {
-    return (volatile uint32_t *)(uintptr_t)(PLATFORM_CLINT_BASE + 4u * hart);
+    return (volatile uint32_t *)(uintptr_t)(PLATFORM_CLINT_BASE + sizeof(uint32_t) * hart);
 }
 
 void hal_ipi_send(struct hart *h, uint32_t target)
