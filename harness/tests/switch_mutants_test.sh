@@ -72,7 +72,7 @@ expect 5 '^violation: ' 'the guest context is not set up again' --return vcpu_no
 expect 5 'exit record' 'no exit record' --return exit_record_apply
 expect 5 '^violation: ' 'no fault injected' --return vcpu_inject_exception
 expect 5 'no business' 'the entry does not find its hart' --nop trap_entry
-expect 5 'waits for an interrupt' 'a fact about the monitor is violated' --return hal_lock
+expect 5 'fatal: lock taken twice' 'a lock that is never released' --return tvm_unlock
 
 # The mutation itself must find its place, or nothing is proved.
 expect 4 'no such function' 'a function that is not there' --return no_such_function
