@@ -85,9 +85,9 @@ static void judge_node(struct reader *r)
         uint64_t entry = 4u * (uint64_t)(r->address_cells + r->size_cells);
         for (; bytes >= entry; bytes -= entry, reg += entry) {
             if (be_cells(reg, r->address_cells) == r->ram_base)
-                r->facts->ram_size = be_cells(reg + (size_t)4 * r->address_cells, r->size_cells);
+                r->facts->ram_size = be_cells(reg + (uint64_t)4 * r->address_cells, r->size_cells);
         }
-    } else if (r->is_cpu && r->has_reg && !r->disabled && bytes >= (size_t)4 * r->cpu_cells) {
+    } else if (r->is_cpu && r->has_reg && !r->disabled && bytes >= (uint64_t)4 * r->cpu_cells) {
         uint64_t id = be_cells(reg, r->cpu_cells);
         if (id < 64)
             r->facts->harts |= UINT64_C(1) << id;
