@@ -171,6 +171,7 @@ static bool measure_reset(struct bench *b)
 
 static bool make_mixed(struct bench *b)
 {
+    static struct trace trace;
     static uint8_t bytes[TRACE_MAX_BYTES];
     uint64_t random = MIXED_SEED;
 
@@ -182,9 +183,14 @@ static bool make_mixed(struct bench *b)
         memcpy(bytes, parent->bytes, size);
         for (unsigned round = 0; round < rounds; round++)
             size = trace_mutate(bytes, size, sizeof(bytes), (uint32_t)random_next(&random), NULL);
-        /* The same machine for all: booting another one is not what is measured. */
-        memcpy(bytes, b->seeds.entry[0].bytes, TRACE_HEADER_SIZE);
-        if (!corpus_add(&b->mixed, bytes, size, NULL))
+        trace_decode(&trace, bytes, size);
+        /* The machine of the parent: booting another one is not what is measured. */
+        trace.harts = parent->machine.harts;
+        trace.host_pages = parent->machine.host_pages;
+        trace.window_pages = parent->machine.window_pages;
+        trace.seed = parent->machine.seed;
+        size = trace_encode(&trace, bytes, sizeof(bytes));
+        if (!corpus_add(&b->mixed, &trace, bytes, size, NULL))
             return false;
     }
     return true;

@@ -120,7 +120,7 @@ bool trace_open(struct trace *t, const char *path, bool any);
 /*
  * Worlds by configuration. Booting a machine costs more than running a trace on it, so the last few stay.
  */
-#define POOL_WORLDS 4u
+#define POOL_WORLDS 8u
 
 struct world_pool {
     struct world *world[POOL_WORLDS];
@@ -128,6 +128,8 @@ struct world_pool {
     uint64_t clock;
     uint32_t oracles;
 };
+
+bool same_machine(const struct machine_config *a, const struct machine_config *b);
 
 /* A world for the configuration `t` asks for, reset. NULL when it cannot be made. Owned by the pool. */
 struct world *pool_world(struct world_pool *pool, const struct trace *t);
@@ -172,9 +174,17 @@ bool interrupted(void);
 
 /* --- corpus.c ----------------------------------------------------------------------------------------------- */
 
+/* The machine that a trace asks for, as its header says it. */
+struct trace_machine {
+    uint8_t harts;
+    uint32_t host_pages, window_pages;
+    uint64_t seed;
+};
+
 struct corpus_entry {
     uint8_t *bytes;
     size_t size;
+    struct trace_machine machine;
     char *name; /* file it came from, NULL when made here */
 };
 
@@ -184,8 +194,8 @@ struct corpus {
     size_t count, room;
 };
 
-/* Add a copy. False when memory is short. */
-bool corpus_add(struct corpus *c, const uint8_t *bytes, size_t size, const char *name);
+/* Add a copy of an encoded trace; `t` is what it decodes to. False when memory is short. */
+bool corpus_add(struct corpus *c, const struct trace *t, const uint8_t *bytes, size_t size, const char *name);
 
 /* Load files and folders; a bad file is complained about and left out. Returns CLI_CLEAN or the worst complaint. */
 int corpus_load(struct corpus *c, const char *path);

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-bool corpus_add(struct corpus *c, const uint8_t *bytes, size_t size, const char *name)
+bool corpus_add(struct corpus *c, const struct trace *t, const uint8_t *bytes, size_t size, const char *name)
 {
     if (c->count == c->room) {
         size_t room = c->room ? 2 * c->room : 64;
@@ -29,6 +29,7 @@ bool corpus_add(struct corpus *c, const uint8_t *bytes, size_t size, const char 
     }
     memcpy(entry->bytes, bytes, size);
     entry->size = size;
+    entry->machine = (struct trace_machine){t->harts, t->host_pages, t->window_pages, t->seed};
     c->count++;
     return true;
 }
@@ -45,7 +46,7 @@ int corpus_load(struct corpus *c, const char *path)
             code = cli_worse(code, CLI_USAGE);
             continue;
         }
-        if (!corpus_add(c, bytes, trace_encode(&trace, bytes, sizeof(bytes)), list.path[i])) {
+        if (!corpus_add(c, &trace, bytes, trace_encode(&trace, bytes, sizeof(bytes)), list.path[i])) {
             code = cli_worse(code, cli_error(CLI_ENVIRONMENT, "%s: out of memory", list.path[i]));
             break;
         }

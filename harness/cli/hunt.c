@@ -16,6 +16,7 @@
 
 #define MUTATIONS_MAX 6u   /* mutations stacked on one parent */
 #define RECENT_ENTRIES 64u /* half of the parents come from the newest ones */
+#define OTHER_MACHINE 32u  /* one in so many inputs may change the machine it runs on */
 #define PROGRESS_SECONDS 5.0
 
 struct hunt {
@@ -29,6 +30,8 @@ struct hunt {
     struct corpus corpus;
     struct novelty *novelty;
     struct world_pool pool;
+    struct machine_config machine[POOL_WORLDS]; /* that are in use */
+    size_t machines;
     struct trace trace;
     uint8_t bytes[TRACE_MAX_BYTES], scratch[TRACE_MAX_BYTES];
     size_t size;
@@ -38,12 +41,11 @@ struct hunt {
     int code;
 };
 
-/* Run h->bytes. Sets h->finding; returns how much of what happened was new. */
+/* Run h->trace. Sets h->finding; returns how much of what happened was new. */
 static unsigned execute(struct hunt *h)
 {
     unsigned fresh = 0;
 
-    trace_decode(&h->trace, h->bytes, h->size);
     struct world *w = pool_world(&h->pool, &h->trace);
 
     if (w == NULL) {
@@ -75,7 +77,7 @@ static void keep(struct hunt *h)
     char path[4096];
     bool exists;
 
-    if (!corpus_add(&h->corpus, h->bytes, h->size, NULL)) {
+    if (!corpus_add(&h->corpus, &h->trace, h->bytes, h->size, NULL)) {
         h->code = cli_error(CLI_ENVIRONMENT, "out of memory");
         return;
     }
@@ -131,6 +133,41 @@ static const struct corpus_entry *choose(struct hunt *h)
     return &h->corpus.entry[h->corpus.count - 1 - (size_t)((r >> 8) % window)];
 }
 
+/* Is there room for the machine of h->trace? Remembers those that there was room for. */
+static bool machine_welcome(struct hunt *h)
+{
+    struct machine_config wanted = world_config_for(&h->trace);
+
+    for (size_t i = 0; i < h->machines; i++) {
+        if (same_machine(&h->machine[i], &wanted))
+            return true;
+    }
+    if (h->machines == POOL_WORLDS)
+        return false;
+    h->machine[h->machines++] = wanted;
+    return true;
+}
+
+/* Booting costs as much as a hundred traces: few machines for the whole hunt, else that of the parent. */
+static void settle_machine(struct hunt *h, const struct corpus_entry *parent, bool other)
+{
+    struct trace *t = &h->trace;
+    const struct trace_machine *m = &parent->machine;
+
+    trace_decode(t, h->bytes, h->size);
+    bool same = t->harts == m->harts && t->host_pages == m->host_pages && t->window_pages == m->window_pages &&
+                t->seed == m->seed;
+
+    if (same || (other && machine_welcome(h)))
+        return;
+    t->harts = m->harts;
+    t->host_pages = m->host_pages;
+    t->window_pages = m->window_pages;
+    t->seed = m->seed;
+    h->size = trace_encode(t, h->bytes, sizeof(h->bytes));
+    trace_decode(t, h->bytes, h->size);
+}
+
 /* Make the next input in h->bytes. */
 static void mutate(struct hunt *h)
 {
@@ -149,6 +186,7 @@ static void mutate(struct hunt *h)
     }
     for (unsigned i = 0; i < rounds; i++)
         h->size = trace_mutate(h->bytes, h->size, sizeof(h->bytes), (uint32_t)random_next(&h->random), NULL);
+    settle_machine(h, parent, (r >> 16) % OTHER_MACHINE == 0);
 }
 
 static bool out_of_budget(const struct hunt *h)
@@ -180,6 +218,8 @@ static void hunt(struct hunt *h)
     for (size_t i = 0; i < seeds && h->code == CLI_CLEAN && !interrupted(); i++) {
         h->size = h->corpus.entry[i].size;
         memcpy(h->bytes, h->corpus.entry[i].bytes, h->size);
+        trace_decode(&h->trace, h->bytes, h->size);
+        machine_welcome(h);
         execute(h);
         if (h->finding.found)
             return;
@@ -246,7 +286,8 @@ static int load(struct hunt *h, const char *seeds)
     }
     if (code == CLI_CLEAN && h->corpus.count == 0) {
         h->size = trace_mutate(memcpy(h->bytes, nothing, sizeof(nothing)), 0, sizeof(h->bytes), 1, NULL);
-        if (!corpus_add(&h->corpus, h->bytes, h->size, NULL))
+        trace_decode(&h->trace, h->bytes, h->size);
+        if (!corpus_add(&h->corpus, &h->trace, h->bytes, h->size, NULL))
             return cli_error(CLI_ENVIRONMENT, "out of memory");
     }
     return code;

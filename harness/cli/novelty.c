@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Features of a step: (operation, outcome, state), and (operation and outcome before, operation and outcome now).
+ * Features of a step: (operation, outcome, state), and (operation before and whether it worked, operation and outcome).
  *
  * The state is coarse on purpose: what the first few TVMs are in, whether the hart runs a guest, whether a global fence
  * is under way, whether the mailbox is set. Finer and every input would be new; coarser and no sequence would be.
@@ -9,7 +9,7 @@
 
 #include <string.h>
 
-#define WATCHED_TVMS 3u
+#define WATCHED_TVMS 2u
 
 static uint64_t mix(uint64_t hash, uint64_t value)
 {
@@ -28,10 +28,11 @@ static uint64_t abstract_state(const struct world *w, uint32_t h)
         state = state << 4 | (monitor->tvm[i].state & 3u) << 1 | (monitor->tvm[i].running != 0);
     state = state << 1 | machine_in_guest(m, h);
     state = state << 1 | hart->shmem_set;
-    state = state << 3 | (hart->hsm_state & 7u);
-    for (uint32_t i = 0; i < m->config.harts && i < 4; i++)
-        state = state << 1 | (monitor->fence.seen[i] != monitor->fence.current);
-    return state << 1 | m->halted;
+    bool fencing = false;
+
+    for (uint32_t i = 0; i < m->config.harts; i++)
+        fencing |= monitor->hart[i].hsm_state == SBI_HSM_STARTED && monitor->fence.seen[i] != monitor->fence.current;
+    return state << 2 | (uint64_t)fencing << 1 | m->halted;
 }
 
 /* Small numbers as they are, large ones by size: addresses must not make everything look new. */
@@ -55,6 +56,14 @@ static uint64_t outcome(const struct trace_op *op, const struct step_result *see
     case EXPECT_KIND_COUNT: break;
     }
     return hash;
+}
+
+/* Operation, and whether it did what it is for. */
+static uint64_t worked(const struct trace_op *op, const struct step_result *seen)
+{
+    bool refused = (seen->kind == EXPECT_RESULT && seen->error != 0) || seen->kind == EXPECT_TRAP;
+
+    return mix(mix(op->op, op->call), refused);
 }
 
 static unsigned mark(struct novelty *n, uint64_t feature)
@@ -82,6 +91,6 @@ unsigned novelty_step(struct novelty *n, const struct world *w, const struct tra
     unsigned fresh = mark(n, mix(mix(1, now), abstract_state(w, h)) * 0x9e3779b97f4a7c15u);
 
     fresh += mark(n, mix(mix(2, n->last), now) * 0x9e3779b97f4a7c15u);
-    n->last = now;
+    n->last = worked(op, seen);
     return fresh;
 }

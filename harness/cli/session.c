@@ -8,7 +8,7 @@
 #include <string.h>
 #include <time.h>
 
-static bool same_config(const struct machine_config *a, const struct machine_config *b)
+bool same_machine(const struct machine_config *a, const struct machine_config *b)
 {
     return a->harts == b->harts && a->host_pages == b->host_pages && a->window_pages == b->window_pages &&
            a->seed == b->seed;
@@ -20,7 +20,7 @@ struct world *pool_world(struct world_pool *pool, const struct trace *t)
     size_t oldest = 0;
 
     for (size_t i = 0; i < POOL_WORLDS; i++) {
-        if (pool->world[i] != NULL && same_config(&pool->world[i]->machine->config, &config)) {
+        if (pool->world[i] != NULL && same_machine(&pool->world[i]->machine->config, &config)) {
             pool->used[i] = ++pool->clock;
             world_reset(pool->world[i]);
             return pool->world[i];

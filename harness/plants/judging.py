@@ -21,6 +21,8 @@ import subprocess
 import threading
 import time
 
+import planting
+
 HUNT_EXIT = {0, 5}
 SANITIZER_OPTIONS = {
     "ASAN_OPTIONS": "abort_on_error=1:detect_leaks=0:allocator_may_return_null=1",
@@ -227,16 +229,22 @@ class Judge:
     # ---------------------------------------------------------------- firmware
 
     def switch(self, plant, source, verdict):
-        """The patched firmware's world switch on Unicorn."""
+        """The patched firmware's world switch on Unicorn. The program is that of the clean build."""
         program = os.path.join(self.build, "switch_replay")
         if not os.path.exists(program):
+            if plant.firmware_only():
+                raise planting.MissingTool("switch_replay was not built: install the Debian package libunicorn-dev")
             return
         firmware = self.builder.firmware(plant, source)
-        words = [program, "--elf", os.path.join(firmware, "fw.elf")]
-        code, output, errors = self.start(plant, verdict, words, self.seconds)
-        if code not in (0, 3, 77):
-            lines = [line for line in (output + errors).splitlines() if line.strip()]
-            verdict.found("REG", (lines or ["switch_replay objects"])[0][:200], property="switch")
+        code, output, errors = self.start(plant, verdict, [program, os.path.join(firmware, "fw.elf")], self.seconds)
+        lines = [line for line in (output + errors).splitlines() if line.strip()]
+        replays = re.search(r"(\d+) replays", output)
+        verdict.executions += int(replays.group(1)) if replays else 0
+        if code == 0:
+            return
+        seen = next((line for line in lines if line.startswith("violation:")), lines[0] if lines else f"exit code {code}")
+        # The clean firmware replays, so one that does not even come up is broken by the patch.
+        verdict.found("REG", seen.replace("violation: ", "")[:200], property="switch" if code == 5 else "boot")
 
     # ---------------------------------------------------------------- all
 
@@ -252,7 +260,7 @@ class Judge:
                 program = self.host(plant, source, verdict)
             if not verdict.detected:
                 self.switch(plant, source, verdict)
-        except self.builder_failures as problem:
+        except planting.BuildFailed as problem:
             failure = str(problem)
         reached, triggered = self.canary(plant)
         return {
