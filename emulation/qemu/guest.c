@@ -71,7 +71,8 @@ const struct guest_step guest_script_first[] = {
     {.kind = STEP_FILL, .addr = GUEST_DATA_BASE + 0x1000},
     {.kind = STEP_FILL, .addr = GUEST_DATA_BASE + 0x2000},
     {.kind = STEP_FILL, .addr = GUEST_DATA_BASE + 0x3000},
-    {.kind = STEP_LOAD, .addr = GUEST_DATA_BASE + 0x3ff8, .value = GUEST_SECRET ^ 0x3ff8},
+    {.kind = STEP_STORE, .addr = GUEST_DATA_BASE + 0x3ff8, .value = GUEST_SECRET + 3},
+    {.kind = STEP_LOAD, .addr = GUEST_DATA_BASE + 0x3ff8, .value = GUEST_SECRET + 3},
     {.kind = STEP_REPORT, .value = GUEST_RESULT_FIRST},
     {.kind = STEP_END},
 };

@@ -68,8 +68,7 @@ void on_second_hart(void (*work)(uint64_t arg), uint64_t arg)
     post(work, arg);
     if (!wait_for_word(&mailbox.done)) {
         check(false, "second hart answers");
-        check_summary();
-        power_off(true);
+        finish();
     }
 }
 

@@ -32,11 +32,12 @@ static const struct tvm_plan second_plan = {
     .script = GUEST_SCRIPT_SECOND,
 };
 
-_Noreturn void power_off(bool failed)
+_Noreturn void finish(void)
 {
-    const uint64_t *args = ARGS(SBI_SRST_SHUTDOWN, failed ? SBI_SRST_REASON_FAILURE : SBI_SRST_REASON_NONE);
-    log_call_without_answer(SBI_EID_SRST, 0, args);
-    call_silent(SBI_EID_SRST, 0, args);
+    uint64_t reason = checks_failed() != 0 ? SBI_SRST_REASON_FAILURE : SBI_SRST_REASON_NONE;
+    log_call_without_answer(SBI_EID_SRST, 0, ARGS(SBI_SRST_SHUTDOWN, reason));
+    check_summary();
+    call_silent(SBI_EID_SRST, 0, ARGS(SBI_SRST_SHUTDOWN, reason));
     for (;;)
         ;
 }
@@ -45,15 +46,14 @@ _Noreturn void payload_unexpected_trap(uint64_t cause, uint64_t tval, uint64_t p
 {
     print("# hart %d: unexpected trap %x, stval %x, sepc %x\n", (uint64_t)this_hart(), cause, tval, pc);
     check(false, "no unexpected trap");
-    check_summary();
-    power_off(true);
+    finish();
 }
 
 static void standard_calls(void)
 {
     static const char greeting[] = "payload: console of the firmware\n";
     uint64_t length = sizeof(greeting) - 1;
-    print("# standard SBI\n");
+    section("standard SBI");
     expect("SBI version", call(SBI_EID_BASE, 0, NO_ARGS), SBI_SUCCESS, SBI_SPEC_VERSION);
     expect("implementation id", call(SBI_EID_BASE, 1, NO_ARGS), SBI_SUCCESS, SBI_IMPL_ID);
     expect("HSM is there", call(SBI_EID_BASE, 3, ARGS(SBI_EID_HSM)), SBI_SUCCESS, 1);
@@ -62,7 +62,6 @@ static void standard_calls(void)
     expect("COVG is not for hosts", call(SBI_EID_BASE, 3, ARGS(SBI_EID_COVG)), SBI_SUCCESS, 0);
     expect("unknown extension", call(0x0a000000, 0, NO_ARGS), SBI_ERR_NOT_SUPPORTED, 0);
     expect("unknown function", call(SBI_EID_COVH, 0x3ff, NO_ARGS), SBI_ERR_NOT_SUPPORTED, 0);
-    print("@copy h%d %x %x\n", (uint64_t)this_hart(), (uint64_t)(uintptr_t)greeting, length);
     expect("console_write", call(SBI_EID_DBCN, 0, ARGS(length, (uint64_t)(uintptr_t)greeting, 0)), SBI_SUCCESS, length);
     expect("console_write refuses the window", call(SBI_EID_DBCN, 0, ARGS(8, FRAME(0), 0)), SBI_ERR_INVALID_PARAM, 0);
     expect("console_write refuses the monitor", call(SBI_EID_DBCN, 0, ARGS(8, MONITOR_BASE, 0)), SBI_ERR_INVALID_PARAM,
@@ -138,8 +137,9 @@ static void destroy(uint64_t tvm)
 
 static void first_guest(void)
 {
+    section("first guest");
     convert_frames(0, FRAMES);
-    uint64_t tvm = tvm_build(&first_plan, "first guest");
+    uint64_t tvm = tvm_build(&first_plan);
     expect("run_tvm_vcpu without a mailbox", call(SBI_EID_COVH, COVH_RUN, ARGS(tvm, 0)), SBI_ERR_NO_SHMEM, 0);
     set_mailbox(0);
     expect("run_tvm_vcpu of a vCPU that does not exist", call(SBI_EID_COVH, COVH_RUN, ARGS(tvm, 1)),
@@ -169,8 +169,9 @@ static void run_second_guest(uint64_t arg)
 /* Half of it on each hart: what a vCPU has in its registers moves with it. */
 static void second_guest(void)
 {
+    section("second guest");
     convert_frames(0, FRAMES);
-    uint64_t tvm = tvm_build(&second_plan, "second guest, in the frames of the first");
+    uint64_t tvm = tvm_build(&second_plan);
     second_run = new_run(tvm, &second_plan);
     on_second_hart(run_second_guest, 4);
     guest_run_until_report(&second_run, 32);
@@ -182,14 +183,16 @@ static void second_guest(void)
 void payload_main(void)
 {
     set_this_hart(0);
-    print("# payload: hypervisor in HS-mode\n");
+    section("boot");
     probe_at_boot(0);
     standard_calls();
+    section("second hart");
     second_hart_start();
     on_second_hart(probe_at_boot, 0);
     tsm_info();
     first_guest();
     second_guest();
+    section("end");
     second_hart_stop();
-    power_off(!check_summary());
+    finish();
 }

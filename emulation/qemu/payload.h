@@ -15,12 +15,13 @@
  *                  note <text>                                 work that shows nothing outside
  *   @exit h<hart> <error> <value> <scause> <stval> <htval> <htinst>   what the host saw of the exit
  *   @ram h<hart> <addr> <value>       the host writes a word that the monitor is going to read
- *   @copy h<hart> <addr> <len>        the host prepared a run of pages that the monitor is going to read
+ *   @copy h<hart> <addr> <len>        the host prepared pages that the monitor is going to read
  *   @load h<hart> <addr> -> <value>   the host reads a word that the monitor wrote
  *   @probe h<hart> load|store|fetch <addr> -> trap <cause>     an access to something closed
  *   @irq h<hart> <number> <level>     an interrupt of the host appears or goes away
  *
- * Numbers are hexadecimal. Lines that begin with [ok] or [FAIL] are the checks; the last line counts them.
+ * Numbers are hexadecimal. Lines that begin with [ok] or [FAIL] are the checks, those with "## " name the part of the
+ * story that they belong to, and the last line counts them.
  */
 #ifndef TOUCHSTONE_QEMU_PAYLOAD_H
 #define TOUCHSTONE_QEMU_PAYLOAD_H
@@ -50,8 +51,12 @@ void print(const char *format, ...);
 bool check(bool ok, const char *name);
 bool check_on_hart(bool ok, const char *when, const char *what);
 
-/* Print the counts. True when nothing failed. */
-bool check_summary(void);
+/* A part of the story begins; names of checks are unique within one. */
+void section(const char *name);
+
+/* How many checks failed so far, and the last line of the log. */
+uint64_t checks_failed(void);
+void check_summary(void);
 
 /* --- calls (sbi.c) ---------------------------------------------------------------------------------------- */
 
@@ -105,7 +110,7 @@ struct tvm_plan {
 void convert_frames(uint32_t first, uint32_t count);
 
 /* Build a TVM up to its finalization. Returns its id, 0 when that failed. */
-uint64_t tvm_build(const struct tvm_plan *plan, const char *name);
+uint64_t tvm_build(const struct tvm_plan *plan);
 
 /* A guest on its way through its script. */
 struct guest_run {
@@ -152,8 +157,8 @@ void payload_main(void);
 void payload_second(uint64_t hart);
 _Noreturn void payload_unexpected_trap(uint64_t cause, uint64_t tval, uint64_t pc);
 
-/* Power off; does not come back. */
-_Noreturn void power_off(bool failed);
+/* Print the result and power off. */
+_Noreturn void finish(void);
 
 #define csr_read(csr)                                                                                                  \
     __extension__({                                                                                                    \

@@ -59,9 +59,8 @@ static struct answer add_code(uint64_t tvm, const struct tvm_plan *plan)
                 ARGS(tvm, source, FRAME(plan->code), TSM_PAGE_4K, GUEST_CODE_PAGES, GUEST_CODE_BASE));
 }
 
-uint64_t tvm_build(const struct tvm_plan *plan, const char *name)
+uint64_t tvm_build(const struct tvm_plan *plan)
 {
-    print("# %s\n", name);
     struct answer created = create(plan);
     check(created.error == SBI_SUCCESS && created.value != 0, "create_tvm");
     uint64_t tvm = created.value;
