@@ -58,15 +58,17 @@ class Abi:
 
     def __init__(self):
         constants = read_file(os.path.join(ROOT, "monitor/abi/sbi.h"))
-        self.eid = {name: number(value) for name, value in re.findall(r"#define SBI_EID_(\w+) (0x\w+?)u?\n", constants)}
+        ids = re.findall(r"#define SBI_EID_(\w+) (0x\w+?)u?\n", constants)
+        self.eid = {name: number(value) for name, value in ids}
         self.eid_name = {value: name for name, value in self.eid.items()}
         self.error = {0: "SUCCESS"}
         for name, value in re.findall(r"#define SBI_ERR_(\w+) \((-\d+)\)", constants):
             self.error[int(value)] = name
         table = re.sub(r"/\*.*?\*/", "", read_file(os.path.join(ROOT, "monitor/abi/calls.def")), flags=re.S)
-        entry = re.compile(r"ABI_CALL(?:_UNSERVED)?\(0x\w+,\s*(HOST|GUEST),\s*(\w+),\s*(\d+),\s*(\w+),\s*(ABI_\w+.*?)\)\n", re.S)
+        fields = r"0x\w+,\s*(HOST|GUEST),\s*(\w+),\s*(\d+),\s*(\w+),\s*(ABI_\w+.*?)"
         self.calls = {}
-        for caller, extension, fid, name, arguments in entry.findall(table):
+        for entry in re.findall(r"ABI_CALL(?:_UNSERVED)?\(" + fields + r"\)\n", table, re.S):
+            caller, extension, fid, name, arguments = entry
             kinds = re.findall(r"ABI_ARG\((\w+),\s*(\w+)\)", arguments)
             self.calls[(caller, self.eid[extension], int(fid))] = (name, kinds)
 
@@ -128,7 +130,8 @@ class Recorder:
         """Text of a call, and its name when the table has it."""
         found = self.abi.find(caller, eid, fid)
         if found is None:
-            words = [f"a{i}={plain(value)}" for i, value in enumerate(args)] + [f"a6={plain(fid)}", f"a7={self.argument('EID', 'a7', eid)}"]
+            words = [f"a{i}={plain(value)}" for i, value in enumerate(args)]
+            words += [f"a6={plain(fid)}", f"a7={self.argument('EID', 'a7', eid)}"]
             return f"{'host' if caller == 'HOST' else 'guest'}_ecall({', '.join(words)})", None
         name, kinds = found
         words = [f"{arg}={self.argument(kind, arg, value)}" for (kind, arg), value in zip(kinds, args)]
@@ -199,7 +202,8 @@ class Recorder:
         error, *values = [number(word) for word in words]
         if self.pending is None or error != 0:
             raise BadLog("an exit that nothing led to")
-        fields = [f"{name}={plain(value)}" for name, value in zip(("value", "scause", "stval", "htval", "htinst"), values)]
+        names = ("value", "scause", "stval", "htval", "htinst")
+        fields = [f"{name}={plain(value)}" for name, value in zip(names, values)]
         self.operation(hart, self.pending, "EXIT error=SUCCESS " + " ".join(fields))
         self.pending = None
 
@@ -213,7 +217,8 @@ class Recorder:
         self.operation(hart, f"host_fill(addr={host_memory(address)}, len={plain(length)}, pattern={self.fills})")
 
     def line_load(self, hart, words):
-        self.operation(hart, f"host_load(addr={host_memory(number(words[0]))}, width=8)", f"VALUE {plain(number(words[2]))}")
+        address, value = number(words[0]), number(words[2])
+        self.operation(hart, f"host_load(addr={host_memory(address)}, width=8)", f"VALUE {plain(value)}")
 
     def line_probe(self, hart, words):
         kind, address, _, outcome, value = words

@@ -33,15 +33,33 @@ struct exit {
  * CSRs that a run must leave as they are, and what to try to put there before. scause and stval carry the exit. Values
  * are WARL: compared is what the register reads as.
  */
-#define HOST_CSRS(X)                                                                                                   \
-    X(0x106, 0x2)                                                                                                      \
-    X(0x10a, 0x1)                                                                                                      \
-    X(0x141, 0x80201234)                                                                                               \
-    X(0x605, 0x1111) X(0x60a, UINT64_C(1) << 63) X(0x606, 0x5) X(0x602, 0xb1ff) X(0x603, 0x444) X(0x643, 0x12345)      \
-        X(0x64a, 0x2000) X(0x607, 0) X(0x645, 0x4) X(0x680, UINT64_C(9) << 60 | UINT64_C(5) << 44 | 0x80300)           \
-            X(0x280, UINT64_C(8) << 60 | 0x80310) X(0x200, 0x122) X(0x205, 0x80202000) X(0x240, 0x2222)                \
-                X(0x241, 0x3334) X(0x242, 0xd) X(0x243, 0x4444) X(0x24d, UINT64_C(0x7fffffffffffff))                   \
-                    X(0x105, csr_read(0x105)) X(0x104, csr_read(0x104)) X(0x180, 0)
+/* clang-format off */
+#define HOST_CSRS(X)                                                                                                  \
+    X(0x104, csr_read(0x104))            /* sie, stvec, satp: as they are */                                          \
+    X(0x105, csr_read(0x105))                                                                                         \
+    X(0x180, csr_read(0x180))                                                                                         \
+    X(0x106, 0x2)                        /* scounteren, senvcfg, sepc */                                              \
+    X(0x10a, 0x1)                                                                                                     \
+    X(0x141, 0x80201234)                                                                                              \
+    X(0x602, 0xb1ff)                     /* hedeleg, hideleg, htimedelta, hcounteren, hgeie, henvcfg */               \
+    X(0x603, 0x444)                                                                                                   \
+    X(0x605, 0x1111)                                                                                                  \
+    X(0x606, 0x5)                                                                                                     \
+    X(0x607, 0)                                                                                                       \
+    X(0x60a, UINT64_C(1) << 63)                                                                                       \
+    X(0x643, 0x12345)                    /* htval, htinst, hvip */                                                    \
+    X(0x64a, 0x2000)                                                                                                  \
+    X(0x645, 0x4)                                                                                                     \
+    X(0x680, UINT64_C(9) << 60 | UINT64_C(5) << 44 | 0x80300) /* hgatp, vsatp */                                      \
+    X(0x280, UINT64_C(8) << 60 | 0x80310)                                                                             \
+    X(0x200, 0x122)                      /* vsstatus, vstvec, vsscratch, vsepc, vscause, vstval, vstimecmp */         \
+    X(0x205, 0x80202000)                                                                                              \
+    X(0x240, 0x2222)                                                                                                  \
+    X(0x241, 0x3334)                                                                                                  \
+    X(0x242, 0xd)                                                                                                     \
+    X(0x243, 0x4444)                                                                                                  \
+    X(0x24d, UINT64_C(0x7fffffffffffff))
+/* clang-format on */
 
 enum {
 #define COUNT_CSR(csr, value) HOST_CSR_##csr,
