@@ -264,6 +264,8 @@ void oracle_after(struct world *w, uint32_t hart, const struct trace_op *op)
         return;
 
     uint32_t count = machine_changes(w->machine, &frames);
+    if (o->entered)
+        registers_noted(w);
     secret_after(w);
     transition_after(w, frames, count);
     if (o->entered) {

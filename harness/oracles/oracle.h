@@ -218,6 +218,8 @@ void access_audit(struct world *w);
 
 /* registers.c */
 void registers_enter(struct world *w, uint32_t hart, struct entry *e);
+/* What runs on each hart is what the monitor noted there: everything else is judged by its notes. */
+void registers_noted(struct world *w);
 void registers_after(struct world *w);
 
 /* secret.c */

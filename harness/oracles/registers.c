@@ -192,16 +192,16 @@ static void same_host_csrs(struct world *w, uint32_t h, const struct world_image
 
 /* Guest CSRs equal to `image`, apart from those whose bit is in `mask`. */
 static void same_guest_csrs(struct world *w, uint32_t h, const struct world_image *image, uint32_t mask,
-                            const char *when)
+                            const char *property, const char *when)
 {
     for (unsigned i = 0; i < GUEST_CSR_COUNT && !w->finding.found; i++) {
         uint64_t now = machine_csr_read(w->machine, h, guest_csrs[i]);
         if ((mask >> i & 1) == 0 && now != image->csr[i])
-            oracle_report(w, ORACLE_OWN, S1_ISOLATION, "guest-state", "hart %u: CSR 0x%x was 0x%llx and is 0x%llx %s",
-                          h, guest_csrs[i], (unsigned long long)image->csr[i], (unsigned long long)now, when);
+            oracle_report(w, ORACLE_OWN, S1_ISOLATION, property, "hart %u: CSR 0x%x was 0x%llx and is 0x%llx %s", h,
+                          guest_csrs[i], (unsigned long long)image->csr[i], (unsigned long long)now, when);
     }
     if (pending_software(w, h) != image->csr[GUEST_CSR_COUNT])
-        oracle_report(w, ORACLE_OWN, S1_ISOLATION, "guest-state",
+        oracle_report(w, ORACLE_OWN, S1_ISOLATION, property,
                       "hart %u: the guest's pending software interrupt changed %s", h, when);
 }
 
@@ -307,7 +307,7 @@ static void check_first_entry(struct world *w, uint32_t h, const struct tvm_hist
     same_gprs(w, h, &reset, 0, "reset-state", "at the first entry");
     same_fp(w, h, &reset, "reset-state", "before the first entry");
     same_pc(w, h, entry_pc, "reset-state", "at the first entry");
-    same_guest_csrs(w, h, &reset, not_reset, "at the first entry");
+    same_guest_csrs(w, h, &reset, not_reset, "reset-state", "at the first entry");
     uint64_t vsstatus = machine_csr_read(w->machine, h, 0x200);
     if ((vsstatus & (VSSTATUS_SIE | VSSTATUS_SPIE | VSSTATUS_SPP)) != 0)
         oracle_report(w, ORACLE_OWN, S1_ISOLATION, "reset-state", "hart %u: vsstatus is 0x%llx at the first entry", h,
@@ -341,7 +341,7 @@ static void host_to_guest(struct world *w, uint32_t h, const struct entry *e)
     same_gprs(w, h, &v->image, 0, "guest-state", "since the guest left");
     same_fp(w, h, &v->image, "guest-state", "since the guest left");
     same_pc(w, h, v->image.pc, "guest-state", "where the guest goes on");
-    same_guest_csrs(w, h, &v->image, 0, "since the guest left");
+    same_guest_csrs(w, h, &v->image, 0, "guest-state", "since the guest left");
     if (w->machine->hart[h].priv != v->image.priv)
         oracle_report(w, ORACLE_OWN, S1_ISOLATION, "guest-state", "hart %u: the guest goes on in another mode", h);
 }
@@ -392,7 +392,7 @@ static void check_injection(struct world *w, uint32_t h, const struct entry *e)
         oracle_report(w, ORACLE_OWN, S1_ISOLATION, "injection",
                       "hart %u: exception %llu was delivered to the guest other than the architecture does", h,
                       (unsigned long long)cause);
-    same_guest_csrs(w, h, before, 1u << G_VSSTATUS | 1u << G_VSEPC | 1u << G_VSCAUSE | 1u << G_VSTVAL,
+    same_guest_csrs(w, h, before, 1u << G_VSSTATUS | 1u << G_VSEPC | 1u << G_VSCAUSE | 1u << G_VSTVAL, "guest-state",
                     "when an exception was delivered");
 }
 
@@ -419,7 +419,7 @@ static void guest_to_guest(struct world *w, uint32_t h, const struct entry *e)
         return;
     }
     same_pc(w, h, before->pc + (ecall ? 4 : 0), "guest-state", "while the monitor served the guest");
-    same_guest_csrs(w, h, before, 0, "while the monitor served the guest");
+    same_guest_csrs(w, h, before, 0, "guest-state", "while the monitor served the guest");
     check_confinement(w, h);
 }
 
@@ -439,6 +439,15 @@ static void check_start(struct world *w, uint32_t h)
                       "hart %u starts with translation or interrupts switched on", h);
 }
 
+void registers_noted(struct world *w)
+{
+    for (uint32_t h = 0; h < w->machine->config.harts; h++) {
+        if (machine_in_guest(w->machine, h) != (w->machine->monitor->hart[h].tvm_slot != HART_NO_TVM))
+            oracle_report(w, ORACLE_OWN, S1_ISOLATION, "running", "hart %u: what runs is not what the monitor noted",
+                          h);
+    }
+}
+
 void registers_after(struct world *w)
 {
     struct oracle_state *o = w->oracle_state;
@@ -450,11 +459,6 @@ void registers_after(struct world *w)
         if (started && o->hsm[h] != SBI_HSM_STARTED && !guest) {
             check_start(w, h);
             continue;
-        }
-        if (guest != (w->machine->monitor->hart[h].tvm_slot != HART_NO_TVM)) {
-            oracle_report(w, ORACLE_OWN, S1_ISOLATION, "running", "hart %u: what runs is not what the monitor noted",
-                          h);
-            return;
         }
         if (!e->entered)
             continue;
