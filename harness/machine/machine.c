@@ -109,11 +109,21 @@ static void power_on(struct machine *m, uint32_t h)
 
 /* --- boot ------------------------------------------------------------------------------------------------------- */
 
+/*
+ * End of the RAM that the monitor is told about. Host RAM that reaches the window makes one range with it, so that
+ * only the monitor's own checks keep the host's addresses out of the window; a shorter one ends before it.
+ */
+static uint64_t ram_end(const struct machine_config *c)
+{
+    uint64_t host_end = MACHINE_HOST_BASE + (uint64_t)c->host_pages * PAGE_SIZE;
+    return host_end == MACHINE_WINDOW_BASE ? host_end + (uint64_t)c->window_pages * PAGE_SIZE : host_end;
+}
+
 static bool boot(struct machine *m)
 {
     struct platform platform = {
         .ram_base = MACHINE_MONITOR_BASE,
-        .ram_size = MACHINE_HOST_BASE + (uint64_t)m->config.host_pages * PAGE_SIZE - MACHINE_MONITOR_BASE,
+        .ram_size = ram_end(&m->config) - MACHINE_MONITOR_BASE,
         .monitor_base = MACHINE_MONITOR_BASE,
         .monitor_size = MACHINE_MONITOR_SIZE,
         .window_base = MACHINE_WINDOW_BASE,

@@ -26,12 +26,12 @@
 #define MACHINE_MONITOR_BASE 0x80000000u
 #define MACHINE_MONITOR_SIZE 0x00200000u
 #define MACHINE_HOST_BASE 0x80200000u /* host RAM: from the end of the monitor image up to the window */
-#define MACHINE_WINDOW_BASE 0x84000000u
+#define MACHINE_WINDOW_BASE 0x80800000u
 #define MACHINE_MMIO_BASE 0x02000000u /* CLINT */
 #define MACHINE_MMIO_SIZE 0x00010000u
 #define MACHINE_UART_BASE 0x10000000u
 #define MACHINE_DEFAULT_HARTS 2u
-#define MACHINE_DEFAULT_HOST_PAGES 1024u
+#define MACHINE_DEFAULT_HOST_PAGES 1536u /* up to the window: one range of RAM, as on a real board */
 #define MACHINE_DEFAULT_WINDOW_PAGES 1024u
 #define MACHINE_ENTRY MACHINE_HOST_BASE /* where the boot hart enters the host */
 

@@ -167,7 +167,7 @@ static void bad_configurations_are_refused(void)
     CHECK(machine_create(&c) == NULL);
     c.host_pages = 0x10000;
     CHECK(machine_create(&c) == NULL);
-    c = (struct machine_config){.harts = 8, .host_pages = 15872, .window_pages = 16384};
+    c = (struct machine_config){.harts = 8, .host_pages = 1536, .window_pages = 2048};
     struct machine *m = machine_create(&c);
     CHECK(m != NULL);
     machine_destroy(m);
@@ -202,7 +202,7 @@ static void changes_are_listed(void)
     machine_access(m, 0, GUEST_BASE, ACCESS_STORE, 1, 1);
     CHECK_EQ(machine_changes(m, &frames), 1);
     CHECK_EQ(frames[0], FRAME_MEASURED);
-    CHECK(!machine_poke(m, HOST(1024) - 4, &word, 8));
+    CHECK(!machine_poke(m, HOST(1536) - 4, &word, 8));
     CHECK(!machine_poke(m, MACHINE_MONITOR_BASE, &word, 8));
     machine_destroy(m);
 }

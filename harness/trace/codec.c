@@ -171,11 +171,11 @@ static bool check_header(const uint8_t *bytes, size_t len, struct trace_error *e
     uint32_t host_pages = (uint32_t)get(bytes + 8, 4);
     if (host_pages != trace_legal_host_pages(host_pages))
         return fail(error, 8, "%u host pages, but 0 or %u to %u are possible", host_pages, TRACE_MIN_PAGES,
-                    TRACE_MAX_PAGES);
+                    TRACE_MAX_HOST_PAGES);
     uint32_t window_pages = (uint32_t)get(bytes + 12, 4);
     if (window_pages != trace_legal_window_pages(window_pages))
         return fail(error, 12, "%u window pages, but 0 or a power of two from %u to %u is possible", window_pages,
-                    TRACE_MIN_PAGES, TRACE_MAX_PAGES);
+                    TRACE_MIN_PAGES, TRACE_MAX_WINDOW_PAGES);
     if (bytes[7] != 0 || get(bytes + 28, 4) != 0)
         return fail(error, bytes[7] != 0 ? 7 : 28, "a reserved field is not 0");
     return true;

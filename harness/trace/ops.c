@@ -186,23 +186,23 @@ void trace_op_canonical(struct trace_op *op, uint8_t harts)
     }
 }
 
-static uint32_t clamp_pages(uint32_t pages)
+static uint32_t clamp_pages(uint32_t pages, uint32_t max)
 {
     if (pages < TRACE_MIN_PAGES)
         return TRACE_MIN_PAGES;
-    return pages > TRACE_MAX_PAGES ? TRACE_MAX_PAGES : pages;
+    return pages > max ? max : pages;
 }
 
 uint32_t trace_legal_host_pages(uint32_t pages)
 {
-    return pages == 0 ? 0 : clamp_pages(pages);
+    return pages == 0 ? 0 : clamp_pages(pages, TRACE_MAX_HOST_PAGES);
 }
 
 uint32_t trace_legal_window_pages(uint32_t pages)
 {
     if (pages == 0)
         return 0;
-    uint32_t wanted = clamp_pages(pages);
+    uint32_t wanted = clamp_pages(pages, TRACE_MAX_WINDOW_PAGES);
     uint32_t legal = TRACE_MIN_PAGES;
     while (legal * 2 <= wanted)
         legal *= 2;

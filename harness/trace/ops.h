@@ -11,7 +11,8 @@
 #define TRACE_DEFAULT_HARTS 2u
 #define TRACE_MAX_HARTS 8u
 #define TRACE_MIN_PAGES 64u
-#define TRACE_MAX_PAGES 8192u
+#define TRACE_MAX_HOST_PAGES 1536u /* the machine has no more room before the window */
+#define TRACE_MAX_WINDOW_PAGES 2048u
 #define TRACE_MAX_FILL 0x10000u
 
 /* Values an argument may take. Everything but ANY is always a plain number, reduced into its set. */

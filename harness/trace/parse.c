@@ -404,13 +404,13 @@ static bool parse_setting(struct parser *p)
             return fail(p, "harts: 1 to %u are possible", TRACE_MAX_HARTS);
         t->harts = (uint8_t)value;
     } else if (word_is(w, "host_pages")) {
-        if (value > TRACE_MAX_PAGES || value != trace_legal_host_pages((uint32_t)value))
-            return fail(p, "host_pages: 0 or %u to %u are possible", TRACE_MIN_PAGES, TRACE_MAX_PAGES);
+        if (value > TRACE_MAX_HOST_PAGES || value != trace_legal_host_pages((uint32_t)value))
+            return fail(p, "host_pages: 0 or %u to %u are possible", TRACE_MIN_PAGES, TRACE_MAX_HOST_PAGES);
         t->host_pages = (uint32_t)value;
     } else if (word_is(w, "window_pages")) {
-        if (value > TRACE_MAX_PAGES || value != trace_legal_window_pages((uint32_t)value))
+        if (value > TRACE_MAX_WINDOW_PAGES || value != trace_legal_window_pages((uint32_t)value))
             return fail(p, "window_pages: 0 or a power of two from %u to %u is possible", TRACE_MIN_PAGES,
-                        TRACE_MAX_PAGES);
+                        TRACE_MAX_WINDOW_PAGES);
         t->window_pages = (uint32_t)value;
     } else if (word_is(w, "seed")) {
         t->seed = value;
