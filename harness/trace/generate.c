@@ -57,7 +57,7 @@ static const struct sketch_tvm *chosen_tvm(const struct aim *aim, const struct t
 static void set_data(const struct aim *aim, struct trace_op *op, unsigned arg)
 {
     const struct sketch_tvm *tvm = chosen_tvm(aim, op);
-    uint32_t huge = random_chance(aim->r, 15) ? value_find_run(aim, SKETCH_FREE, -1, 512, 512) : NO_RUN;
+    uint32_t huge = random_chance(aim->r, 4) ? value_find_run(aim, SKETCH_FREE, -1, 512, 512) : NO_RUN;
 
     if (huge != NO_RUN) {
         set_window(op, arg, huge);
@@ -403,9 +403,15 @@ static void make_host_write(const struct aim *aim, struct trace_op *op)
 static void make_host_op(const struct aim *aim, struct trace_op *op)
 {
     struct random *r = aim->r;
+    uint16_t pending = aim->s->pending[op->hart];
     uint64_t pick = random_below(r, 100);
 
-    if (pick < 66) {
+    if (pending != 0 && pick < 25) {
+        /* An interrupt that is not served keeps every guest from running. */
+        op->op = OP_IRQ;
+        value_raw(op, 0, (pending >> 1 & 1) != 0 ? 1 : (pending >> 5 & 1) != 0 ? 5 : 9);
+        value_raw(op, 1, 0);
+    } else if (pick < 66) {
         make_host_call(aim, op);
     } else if (pick < 76) {
         make_access(aim, op, false);

@@ -59,6 +59,16 @@ static bool runs(const struct writer *w, uint8_t hart)
     return (w->q->sketch.started >> hart & 1) != 0;
 }
 
+/* The host takes a hart back from its guest by an interrupt, and serves it. */
+static void take_back(struct writer *w, uint8_t hart)
+{
+    uint64_t number = 1 + 4 * random_below(w->aim.r, 3);
+
+    write_plain(w, hart, OP_IRQ, number, 1);
+    if (random_chance(w->aim.r, 95))
+        write_plain(w, hart, OP_IRQ, number, 0);
+}
+
 /* A hart that runs host code; hart 0 is taken out of its guest when there is none. */
 static uint8_t host_hart(struct writer *w)
 {
@@ -69,7 +79,7 @@ static uint8_t host_hart(struct writer *w)
         if (runs(w, hart) && !sketch_in_guest(&w->q->sketch, hart))
             return hart;
     }
-    write_plain(w, 0, OP_IRQ, 5, 1);
+    take_back(w, 0);
     return 0;
 }
 
@@ -90,7 +100,7 @@ static void write_fences(struct writer *w, uint8_t hart)
         if (h == hart || !runs(w, h))
             continue;
         if (sketch_in_guest(&w->q->sketch, h))
-            write_plain(w, h, OP_IRQ, 1, 1);
+            take_back(w, h);
         write_call(w, h, CALL_covh_local_fence);
     }
 }
@@ -188,6 +198,10 @@ static void write_run(struct writer *w, uint8_t hart, uint32_t tvm)
         value_raw(&op, 1, 0);
         write_op(w, op);
     }
+    for (uint64_t number = 1; number <= 9; number += 4) {
+        if ((w->q->sketch.pending[hart] >> number & 1) != 0 && random_chance(w->aim.r, 95))
+            write_plain(w, hart, OP_IRQ, number, 0);
+    }
     struct trace_op op = host_call(w, hart, CALL_covh_run_tvm_vcpu);
     value_handle(&op, 0, ARG_TVM, tvm, 0);
     value_raw(&op, 1, 0);
@@ -276,13 +290,13 @@ static void chapter_fault_in(struct writer *w)
         return;
     uint8_t hart = (uint8_t)entered;
     uint32_t tvm = (uint32_t)w->q->sketch.guest[hart];
-    bool huge = random_chance(w->aim.r, 12);
+    bool huge = random_chance(w->aim.r, 4);
     uint64_t size = huge ? LAYOUT_REGION_LEN : 4096;
     uint64_t gpa = value_next_gpa(&w->aim, &w->q->sketch.tvm[tvm], size);
 
     write_guest_access(w, hart, OP_GUEST_LOAD, gpa);
     if (sketch_in_guest(&w->q->sketch, hart))
-        write_plain(w, hart, OP_IRQ, 5, 1);
+        take_back(w, hart);
     uint32_t count = huge ? 512 : 1 + (uint32_t)random_below(w->aim.r, 2);
     uint32_t first = free_run(w, hart, count, huge ? 512 : 1);
     if (first == NO_RUN)
@@ -332,15 +346,17 @@ static void chapter_migrate(struct writer *w)
     uint64_t address = value_guest_address(&w->aim, &w->q->sketch.tvm[tvm]);
 
     write_guest_access(w, from, OP_GUEST_STORE, address);
+    if (sketch_in_guest(&w->q->sketch, from) && random_chance(w->aim.r, 50))
+        write_plain(w, from, OP_GUEST_WFI, 0, 0);
     if (sketch_in_guest(&w->q->sketch, from))
-        write_plain(w, from, random_chance(w->aim.r, 50) ? OP_GUEST_WFI : OP_IRQ, 1, 1);
+        take_back(w, from);
     if (!runs(w, to)) {
         struct trace_op op = host_call(w, from, CALL_hsm_hart_start);
         value_raw(&op, 0, to);
         write_op(w, op);
     }
     if (sketch_in_guest(&w->q->sketch, to))
-        write_plain(w, to, OP_IRQ, 9, 1);
+        take_back(w, to);
     write_run(w, to, tvm);
     write_guest_access(w, to, OP_GUEST_LOAD, address);
 }
@@ -365,7 +381,7 @@ static void leave_guests(struct writer *w, int tvm)
 {
     for (uint8_t h = 0; h < w->q->sketch.harts; h++) {
         if (w->q->sketch.guest[h] == tvm)
-            write_plain(w, h, OP_IRQ, 1 + 4 * random_below(w->aim.r, 3), 1);
+            take_back(w, h);
     }
 }
 
@@ -467,7 +483,8 @@ static void chapter_hostile_registers(struct writer *w)
     write_register(w, hart, OP_HOST_REG);
     write_run(w, hart, (uint32_t)tvm);
     write_register(w, hart, OP_GUEST_REG);
-    write_plain(w, hart, OP_IRQ, 5, 1);
+    if (sketch_in_guest(&w->q->sketch, hart))
+        take_back(w, hart);
 }
 
 /* --- choosing --------------------------------------------------------------------------------------------- */

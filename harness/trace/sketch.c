@@ -191,6 +191,38 @@ static void run_vcpu(struct sketch *s, const struct trace_op *op)
     s->vcpu[op->hart] = (uint8_t)op->a[1];
 }
 
+/* --- interrupts ------------------------------------------------------------------------------------------- */
+
+#define SSIP (1u << 1)
+#define STIP (1u << 5)
+
+static void send_ipi(struct sketch *s, const struct trace_op *op)
+{
+    uint64_t mask = op->a[1] == SBI_ALL_HARTS ? UINT64_MAX : op->a[1] == 0 ? op->a[0] : 0;
+
+    for (uint8_t h = 0; h < s->harts; h++) {
+        if ((mask & s->started) >> h & 1)
+            s->pending[h] |= SSIP;
+    }
+}
+
+/* sip, as the host writes it: only the software interrupt can be cleared there. */
+static void write_csr(struct sketch *s, const struct trace_op *op)
+{
+    if (op->a[0] == 0x144 && op->kind[1] == ARG_RAW)
+        s->pending[op->hart] = (uint16_t)((s->pending[op->hart] & ~SSIP) | (op->a[1] & SSIP));
+}
+
+static void set_line(struct sketch *s, const struct trace_op *op)
+{
+    uint16_t bit = (uint16_t)(1u << op->a[0]);
+
+    if (op->a[1] != 0)
+        s->pending[op->hart] |= bit;
+    else
+        s->pending[op->hart] &= (uint16_t)~bit;
+}
+
 /* --- operations ------------------------------------------------------------------------------------------- */
 
 static void apply_call(struct sketch *s, const struct trace_op *op)
@@ -203,6 +235,12 @@ static void apply_call(struct sketch *s, const struct trace_op *op)
     case CALL_hsm_hart_stop:
         s->started &= ~(1u << op->hart);
         follow_fence(s, op->hart);
+        break;
+    case CALL_ipi_send: send_ipi(s, op); break;
+    case CALL_time_set_timer:
+        s->pending[op->hart] &= (uint16_t)~STIP;
+        if (op->kind[0] == ARG_RAW && op->a[0] == 0)
+            s->pending[op->hart] |= STIP;
         break;
     case CALL_nacl_set_shmem:
         if (op->kind[0] == ARG_RAM)
@@ -254,7 +292,6 @@ static bool leaves(const struct sketch *s, const struct trace_op *op)
 {
     switch (op->op) {
     case OP_GUEST_WFI: return true;
-    case OP_IRQ: return op->a[1] == 1;
     case OP_GUEST_TRAP: return op->a[0] >= 16 && op->a[0] != 22;
     case OP_GUEST_LOAD:
     case OP_GUEST_STORE:
@@ -279,11 +316,15 @@ void sketch_apply(struct sketch *s, const struct trace_op *op)
 {
     if ((s->started >> op->hart & 1) == 0)
         return;
+    if (op->op == OP_IRQ)
+        set_line(s, op);
     if (sketch_in_guest(s, op->hart)) {
-        if (leaves(s, op))
+        if (s->pending[op->hart] != 0 || leaves(s, op))
             s->guest[op->hart] = -1;
         return;
     }
+    if (op->op == OP_HOST_CSR_WRITE)
+        write_csr(s, op);
     if (op->op == OP_HOST_CALL && op->a[6] <= 1)
         apply_call(s, op);
     if (op->op == OP_HOST_WRITE64)

@@ -55,11 +55,12 @@ struct sketch {
     uint8_t harts;
     uint32_t pages; /* window frames, at most SKETCH_PAGES are followed */
     uint8_t page[SKETCH_PAGES];
-    uint8_t owner[SKETCH_PAGES];   /* TVM, where the page has one */
-    uint32_t started;              /* bit per hart that runs */
-    uint32_t shmem;                /* bit per hart with a registered mailbox */
-    uint32_t fence_waits;          /* harts that have not followed the global fence */
-    int8_t guest[TRACE_MAX_HARTS]; /* TVM that runs on a hart, -1 for the host */
+    uint8_t owner[SKETCH_PAGES];       /* TVM, where the page has one */
+    uint32_t started;                  /* bit per hart that runs */
+    uint32_t shmem;                    /* bit per hart with a registered mailbox */
+    uint16_t pending[TRACE_MAX_HARTS]; /* host interrupts that wait on a hart: they take a guest off it at once */
+    uint32_t fence_waits;              /* harts that have not followed the global fence */
+    int8_t guest[TRACE_MAX_HARTS];     /* TVM that runs on a hart, -1 for the host */
     uint8_t vcpu[TRACE_MAX_HARTS];
     uint8_t tvms; /* created so far */
     struct sketch_tvm tvm[SKETCH_TVMS];
