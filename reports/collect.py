@@ -11,6 +11,7 @@ the same document, but for the time it was generated (SOURCE_DATE_EPOCH fixes th
 """
 
 import datetime
+import functools
 import os
 import platform
 import re
@@ -463,20 +464,25 @@ def project_of(root):
     }
 
 
-def environment_of():
-    tools = []
+@functools.lru_cache(maxsize=None)
+def tool_versions():
+    """(name, version) of each tool; asking them takes a while, and they do not change under us."""
+    versions = []
     for name, command in TOOLS:
         done = run(command)
         match = VERSION.search(done[1]) if done else None
-        tools.append({"name": name, "version": match.group(1) if match else None})
-    tools.append({"name": "Python", "version": platform.python_version()})
+        versions.append((name, match.group(1) if match else None))
+    return versions + [("Python", platform.python_version())]
+
+
+def environment_of():
     return {
         "system": system_name(),
         "kernel": f"{platform.system()} {platform.release()}",
         "machine": platform.machine(),
         "processor": processor_name(),
         "cores": os.cpu_count() or 0,
-        "tools": tools,
+        "tools": [{"name": name, "version": version} for name, version in tool_versions()],
     }
 
 

@@ -12,13 +12,15 @@ from collect import KINDS, SEVERITIES, passed, share
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 
+MANY = 20  # more rows than this are folded away
+
 HOW_TO = {
     "fuzz": "ci/fuzz",
     "replay": "ci/fuzz",
     "coverage": "ci/coverage",
     "plants": "ci/test",
-    "switch": "ci/test",
-    "qemu": "ci/test",
+    "switch": "ci/replay-switch",
+    "qemu": "ci/boot-qemu",
     "tests": "ci/test",
     "bench": "ci/bench",
 }
@@ -414,13 +416,35 @@ def boot(results):
     if not results["qemu"]:
         return text + not_run("qemu")
     for run in results["qemu"]:
-        text += (
-            source(run) + f'<p>{run["passed"]} passed, {run["failed"]} failed, {esc(run.get("qemu") or "QEMU")}</p>\n'
-        )
-        text += table(["~check", "result"], [[esc(check["name"]), mark(check["status"])] for check in run["checks"]])
+        emulator = esc(run.get("qemu") or "QEMU")
+        text += source(run) + f'<p>{run["passed"]} passed, {run["failed"]} failed. {emulator}</p>\n'
+        failed = [check for check in run["checks"] if not passed(check["status"])]
+        if failed:
+            text += checks_table(failed)
+        if len(run["checks"]) > MANY:
+            text += groups_table(run["checks"])
+            text += folded(f'All {len(run["checks"])} checks', checks_table(run["checks"]))
+        elif len(failed) < len(run["checks"]):
+            text += checks_table([check for check in run["checks"] if passed(check["status"])])
         if run["log"]:
             text += folded("Boot log", f'<pre class="log">{esc(run["log"])}</pre>\n')
     return text
+
+
+def checks_table(checks):
+    return table(["~check", "result"], [[esc(check["name"]), mark(check["status"])] for check in checks])
+
+
+def groups_table(checks):
+    """Checks are named "part of the boot: what holds": one row per part, in the order of the boot."""
+    groups = {}
+    for check in checks:
+        groups.setdefault(check["name"].partition(": ")[0], []).append(passed(check["status"]))
+    rows = []
+    for name, outcomes in groups.items():
+        good = sum(outcomes)
+        rows.append([esc(name), tag("good" if good == len(outcomes) else "bad", f"{good} of {len(outcomes)}")])
+    return table(["part", "passed"], rows)
 
 
 def tests(results):

@@ -122,6 +122,17 @@ class Html(ReportTest):
         results["switch"][0]["elements"] = [{"element": "mstatus", "checks": 12345, "violations": 6}]
         self.assertRegex(page.render(results, [], None), 'mstatus.*12,345.*bad">6<')
 
+    def test_many_checks_are_grouped_and_a_failed_one_stays_in_sight(self):
+        results = self.results("good")
+        checks = [{"name": f"part {index % 2}: fact {index}", "status": "passed"} for index in range(40)]
+        checks[7]["status"] = "failed"
+        results["qemu"][0]["checks"] = checks
+        text = page.boot(results)
+        self.assertIn('part 0</th><td><span class="tag good">20 of 20', text)
+        self.assertIn('part 1</th><td><span class="tag bad">19 of 20', text)
+        self.assertLess(text.index("part 1: fact 7<"), text.index("<details>"))
+        self.assertGreater(text.index("part 0: fact 8<"), text.index("<details>"))
+
     def test_an_older_fragment_is_marked(self):
         results = self.results("clean")
         results["qemu"][0]["older"] = True
