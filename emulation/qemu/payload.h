@@ -17,7 +17,7 @@
  *   @ram h<hart> <addr> <value>       the host writes a word that the monitor is going to read
  *   @copy h<hart> <addr> <len>        the host prepared pages that the monitor is going to read
  *   @load h<hart> <addr> -> <value>   the host reads a word that the monitor wrote
- *   @probe h<hart> load|store|fetch <addr> -> trap <cause>     an access to something closed
+ *   @probe h<hart> load|store|fetch <addr> <width> -> trap <cause>   an access to something closed
  *   @irq h<hart> <number> <level>     an interrupt of the host appears or goes away
  *
  * Numbers are hexadecimal. Lines that begin with [ok] or [FAIL] are the checks, those with "## " name the part of the
@@ -144,8 +144,8 @@ struct outcome {
     uint64_t value; /* loaded value, or stval */
 };
 
-struct outcome probe_load(uint64_t addr);
-struct outcome probe_store(uint64_t addr);
+struct outcome probe_load(uint64_t addr, uint64_t width);
+struct outcome probe_store(uint64_t addr, uint64_t width);
 struct outcome probe_fetch(uint64_t addr);
 void host_ecall_all(const uint64_t in[32], uint64_t out[32]);
 void host_fp_fill(uint64_t value);

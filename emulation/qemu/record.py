@@ -221,9 +221,9 @@ class Recorder:
         self.operation(hart, f"host_load(addr={host_memory(address)}, width=8)", f"VALUE {plain(value)}")
 
     def line_probe(self, hart, words):
-        kind, address, _, outcome, value = words
+        kind, address, width, _, outcome, value = words
         place = f"addr={physical(number(address))}"
-        text = {"load": f"{place}, width=1", "store": f"{place}, width=1, value=0", "fetch": place}[kind]
+        text = {"load": f"{place}, width={width}", "store": f"{place}, width={width}, value=0", "fetch": place}[kind]
         self.operation(hart, f"host_{kind}({text})", f"{outcome.upper()} {number(value)}")
 
     def line_irq(self, hart, words):

@@ -48,22 +48,30 @@ host_trap:                              /* inside of a probe: go on there with s
     csrw sscratch, t0
     .endm
     .macro done
-    csrw sscratch, zero
+3:  csrw sscratch, zero
     li a0, -1
 1:  ret
     .endm
 
     .globl probe_load
-probe_load:                             /* a0 address -> a0 cause or -1, a1 value or stval */
+probe_load:                             /* a0 address, a1 width 1 or 4 -> a0 cause or -1, a1 value or stval */
+    li t1, 4
     catch
-    lb a1, 0(a0)
+    beq a1, t1, 2f
+    lbu a1, 0(a0)
     done
+2:  lwu a1, 0(a0)
+    j 3b
 
     .globl probe_store
-probe_store:
+probe_store:                            /* likewise, stores zero */
+    li t1, 4
     catch
+    beq a1, t1, 2f
     sb zero, 0(a0)
     done
+2:  sw zero, 0(a0)
+    j 3b
 
     .globl probe_fetch
 probe_fetch:                            /* comes back only by a trap, or if there is a return instruction */
