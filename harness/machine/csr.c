@@ -377,12 +377,14 @@ uint64_t machine_csr_read(const struct machine *m, uint32_t h, unsigned csr)
 {
     switch (csr) {
 #define CSR_STATE(name, number)                                                                                        \
-    case (number): return read_##name(m, &m->hart[h]);
+    case (number):                                                                                                     \
+        return read_##name(m, &m->hart[h]);
 #define CSR_PLAIN(name, number, writable) CSR_STATE(name, number)
 #define CSR_RULED(name, number) CSR_STATE(name, number)
 #define CSR_VIEW(name, number) CSR_STATE(name, number)
 #define CSR_CONST(name, number, value)                                                                                 \
-    case (number): return (value);
+    case (number):                                                                                                     \
+        return (value);
 #include "harness/machine/csr_file.def"
 #undef CSR_STATE
     default: return 0;
@@ -393,7 +395,9 @@ void machine_csr_write(struct machine *m, uint32_t h, unsigned csr, uint64_t val
 {
     switch (csr) {
 #define CSR_STATE(name, number)                                                                                        \
-    case (number): write_##name(m, &m->hart[h], value); return;
+    case (number):                                                                                                     \
+        write_##name(m, &m->hart[h], value);                                                                           \
+        return;
 #define CSR_PLAIN(name, number, writable) CSR_STATE(name, number)
 #define CSR_RULED(name, number) CSR_STATE(name, number)
 #define CSR_VIEW(name, number) CSR_STATE(name, number)
@@ -408,7 +412,8 @@ bool csr_exists(unsigned csr)
 {
     switch (csr) {
 #define CSR_STATE(number)                                                                                              \
-    case (number): return true;
+    case (number):                                                                                                     \
+        return true;
 #define CSR_PLAIN(name, number, writable) CSR_STATE(number)
 #define CSR_RULED(name, number) CSR_STATE(number)
 #define CSR_VIEW(name, number) CSR_STATE(number)

@@ -23,7 +23,7 @@ static struct machine *step_on(const struct monitor *monitor, uint32_t h)
 {
     struct machine *m = monitor->platform.machine;
 
-    if (++m->steps > MACHINE_STEP_BUDGET)
+    if (m->in_monitor != 0 && ++m->steps > MACHINE_STEP_BUDGET)
         violation_unwind(m, h, VIOLATION_BUDGET, "one trap took more steps than the budget");
     return m;
 }
@@ -239,7 +239,8 @@ void hal_lock(struct hart *h, struct lock *l)
     emit(m, EVENT_LOCK, h->id, lock_name(m, l), 0, 0);
     if (l->owner != 0)
         violation_unwind(m, h->id, VIOLATION_LOCK,
-                         l->owner == h->id + 1 ? "a lock was taken twice" : "a lock that is never released was awaited");
+                         l->owner == h->id + 1 ? "a lock was taken twice"
+                                               : "a lock that is never released was awaited");
     l->owner = h->id + 1;
     m->locks_held[h->id]++;
 }

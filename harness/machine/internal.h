@@ -60,15 +60,7 @@ _Static_assert(SLOT_COUNT <= MACHINE_CSR_SLOTS, "every stored CSR has a slot");
 #define COUNTER_TM (UINT64_C(1) << 1)
 
 #define TRAP_INTERRUPT (UINT64_C(1) << 63)
-enum {
-    IRQ_SSI = 1,
-    IRQ_VSSI = 2,
-    IRQ_MSI = 3,
-    IRQ_STI = 5,
-    IRQ_VSTI = 6,
-    IRQ_SEI = 9,
-    IRQ_VSEI = 10
-};
+enum { IRQ_SSI = 1, IRQ_VSSI = 2, IRQ_MSI = 3, IRQ_STI = 5, IRQ_VSTI = 6, IRQ_SEI = 9, IRQ_VSEI = 10 };
 #define IRQ_BIT(n) (UINT64_C(1) << (n))
 #define IRQ_S_BITS (IRQ_BIT(IRQ_SSI) | IRQ_BIT(IRQ_STI) | IRQ_BIT(IRQ_SEI))
 #define IRQ_VS_BITS (IRQ_BIT(IRQ_VSSI) | IRQ_BIT(IRQ_VSTI) | IRQ_BIT(IRQ_VSEI))
@@ -94,8 +86,8 @@ struct machine_private {
     uint8_t *arena;
     size_t arena_size;
     size_t monitor_bytes;
-    uint32_t frames;         /* host RAM and window */
-    uint8_t *snapshot;       /* contents of all frames right after boot, frame by frame */
+    uint32_t frames;   /* host RAM and window */
+    uint8_t *snapshot; /* contents of all frames right after boot, frame by frame */
     uint8_t *monitor_at_boot;
     uint8_t *frame_flags;
     uint32_t *dirty;
@@ -191,7 +183,7 @@ void tlb_fence_all(struct machine *m, uint32_t h);
 
 struct walk_result {
     bool ok;
-    struct trap trap;       /* when !ok */
+    struct trap trap; /* when !ok */
     uint64_t pa;
     struct tlb_entry entry; /* what the hardware may cache; `pmp` is not filled in */
 };

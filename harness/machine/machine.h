@@ -49,15 +49,15 @@ enum access_kind { ACCESS_LOAD, ACCESS_STORE, ACCESS_FETCH };
 /* One cached translation. A host (V=0) entry with bare satp is cached too: PMP results live in the entry. */
 struct tlb_entry {
     bool valid;
-    bool virt;      /* V=1: entry of a guest (VS-stage and G-stage combined) */
-    bool user;      /* VS-stage/S-stage U bit; true-or-false only matters with translation on */
-    bool bare;      /* first stage was bare */
+    bool virt; /* V=1: entry of a guest (VS-stage and G-stage combined) */
+    bool user; /* VS-stage/S-stage U bit; true-or-false only matters with translation on */
+    bool bare; /* first stage was bare */
     uint16_t asid;
     uint16_t vmid;
     uint64_t va_page;  /* virtual page number */
     uint64_t gpa_page; /* guest-physical page number (V=1), else equal to pa_page */
     uint64_t pa_page;  /* physical page number */
-    uint8_t va_shift;  /* log2 of what the first-stage leaf covers (64 when bare): a fence for any address of it counts */
+    uint8_t va_shift;  /* log2 of what the first-stage leaf covers, 64 when bare: a fence for any part is for all */
     uint8_t gpa_shift; /* the same for the G-stage leaf */
     uint8_t perm;      /* what the page tables allow: PMP_R | PMP_W | PMP_X */
     uint8_t pmp;       /* what PMP allowed when the entry was made: PMP_R | PMP_W | PMP_X */
@@ -80,35 +80,35 @@ struct machine_hart {
     uint8_t pmpcfg[PMP_ENTRIES];
     uint64_t pmpaddr[PMP_ENTRIES];
     struct tlb_entry tlb[MACHINE_TLB_ENTRIES];
-    uint32_t tlb_next;       /* round-robin victim */
-    enum privilege priv;     /* of the world that runs */
-    bool virt;               /* V bit */
-    bool parked;             /* in M-mode, waiting for a machine software interrupt */
-    bool pmp_unfenced;       /* a PMP entry changed and no full fence followed */
-    bool hgatp_unfenced;     /* hgatp changed and no full G-stage fence followed */
-    bool reserved_set;       /* LR reservation of the current world */
+    uint32_t tlb_next;   /* round-robin victim */
+    enum privilege priv; /* of the world that runs */
+    bool virt;           /* V bit */
+    bool parked;         /* in M-mode, waiting for a machine software interrupt */
+    bool pmp_unfenced;   /* a PMP entry changed and no full fence followed */
+    bool hgatp_unfenced; /* hgatp changed and no full G-stage fence followed */
+    bool reserved_set;   /* LR reservation of the current world */
 };
 
 /* What the monitor does to the machine, for oracles that judge order. */
 enum machine_event_kind {
-    EVENT_PMP_WRITE,      /* a: entry, b: config, c: address */
-    EVENT_HGATP_WRITE,    /* a: value */
-    EVENT_VSATP_WRITE,    /* a: value */
+    EVENT_PMP_WRITE,   /* a: entry, b: config, c: address */
+    EVENT_HGATP_WRITE, /* a: value */
+    EVENT_VSATP_WRITE, /* a: value */
     EVENT_FENCE_ALL,
     EVENT_FENCE_I,
     EVENT_CSR_SWAP,
     EVENT_FP_SAVE,
     EVENT_FP_LOAD,
     EVENT_FP_ZERO,
-    EVENT_SCRUB,          /* a: window frame */
-    EVENT_UNTRUSTED_READ, /* a: address, b: length */
+    EVENT_SCRUB,           /* a: window frame */
+    EVENT_UNTRUSTED_READ,  /* a: address, b: length */
     EVENT_UNTRUSTED_WRITE, /* a: address, b: length */
-    EVENT_LOCK,           /* a: address of the lock inside struct monitor or struct tvm_slot, as an offset */
+    EVENT_LOCK,            /* a: address of the lock inside struct monitor or struct tvm_slot, as an offset */
     EVENT_UNLOCK,
-    EVENT_IPI,            /* a: target */
-    EVENT_ENTER_MONITOR,  /* a: cause */
-    EVENT_LEAVE_MONITOR,  /* a: 1 when a guest runs next */
-    EVENT_RESET           /* a: type, b: reason */
+    EVENT_IPI,           /* a: target */
+    EVENT_ENTER_MONITOR, /* a: cause */
+    EVENT_LEAVE_MONITOR, /* a: 1 when a guest runs next */
+    EVENT_RESET          /* a: type, b: reason */
 };
 
 struct machine_event {
@@ -147,12 +147,12 @@ struct machine {
     uint8_t *window;         /* config.window_pages frames */
     struct machine_hart hart[MONITOR_MAX_HARTS];
     bool msip[MONITOR_MAX_HARTS];
-    uint64_t time;           /* advances by one per trap, or by machine_advance */
-    bool halted;             /* a system reset was asked for: harts do nothing until machine_reset */
+    uint64_t time; /* advances by one per trap, or by machine_advance */
+    bool halted;   /* a system reset was asked for: harts do nothing until machine_reset */
     uint32_t reset_type, reset_reason;
     uint32_t reset_count;
-    uint64_t steps;          /* primitive calls in the current trap */
-    uint32_t in_monitor;     /* nesting of monitor_trap (a wait loop may serve another hart) */
+    uint64_t steps;      /* primitive calls in the current trap */
+    uint32_t in_monitor; /* nesting of monitor_trap (a wait loop may serve another hart) */
     uint32_t locks_held[MONITOR_MAX_HARTS];
     struct machine_violation violation;
 
@@ -190,8 +190,8 @@ void machine_reset(struct machine *m);
 /* Outcome of an access. */
 struct access_result {
     bool ok;
-    uint64_t value;    /* loaded value, zero-extended */
-    struct trap trap;  /* when !ok: what the hardware reports; cause decides who takes it */
+    uint64_t value;   /* loaded value, zero-extended */
+    struct trap trap; /* when !ok: what the hardware reports; cause decides who takes it */
 };
 
 /*
@@ -238,7 +238,8 @@ void machine_csr_write(struct machine *m, uint32_t h, unsigned csr, uint64_t val
 /* Fences as an HS-mode host (or, for sfence, the running world) may execute them. Operands as the hardware takes them. */
 void machine_sfence_vma(struct machine *m, uint32_t h, bool all_va, uint64_t va, bool all_asid, uint64_t asid);
 void machine_hfence_vvma(struct machine *m, uint32_t h, bool all_va, uint64_t va, bool all_asid, uint64_t asid);
-void machine_hfence_gvma(struct machine *m, uint32_t h, bool all_gpa, uint64_t gpa_shifted, bool all_vmid, uint64_t vmid);
+void machine_hfence_gvma(struct machine *m, uint32_t h, bool all_gpa, uint64_t gpa_shifted, bool all_vmid,
+                         uint64_t vmid);
 
 /* Let time pass. */
 void machine_advance(struct machine *m, uint64_t ticks);

@@ -35,8 +35,7 @@ struct tlb_space tlb_space_now(const struct machine *m, uint32_t h)
 
 static bool in_space(const struct tlb_entry *e, struct tlb_space space)
 {
-    return e->valid && e->virt == space.virt && e->bare == space.bare && e->asid == space.asid &&
-           e->vmid == space.vmid;
+    return e->valid && e->virt == space.virt && e->bare == space.bare && e->asid == space.asid && e->vmid == space.vmid;
 }
 
 const struct tlb_entry *tlb_find(const struct machine *m, uint32_t h, struct tlb_space space, uint64_t va_page)
@@ -119,7 +118,8 @@ void machine_hfence_vvma(struct machine *m, uint32_t h, bool all_va, uint64_t va
     fence_first_stage(m, h, true, current_vmid(&m->hart[h]), all_va, va, all_asid, asid);
 }
 
-void machine_hfence_gvma(struct machine *m, uint32_t h, bool all_gpa, uint64_t gpa_shifted, bool all_vmid, uint64_t vmid)
+void machine_hfence_gvma(struct machine *m, uint32_t h, bool all_gpa, uint64_t gpa_shifted, bool all_vmid,
+                         uint64_t vmid)
 {
     for (unsigned i = 0; i < MACHINE_TLB_ENTRIES && m->private->hart[h].tlb_valid != 0; i++) {
         struct tlb_entry *e = &m->hart[h].tlb[i];

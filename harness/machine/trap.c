@@ -89,8 +89,7 @@ static struct world_ctx *checked_frame(struct machine *m, uint32_t h)
     struct hart *mh = &m->monitor->hart[h];
     struct world_ctx *frame = mh->frame;
 
-    if (frame != &mh->host &&
-        (!memory_points_to_window(m, frame, sizeof(*frame)) || ((uintptr_t)frame & 7) != 0))
+    if (frame != &mh->host && (!memory_points_to_window(m, frame, sizeof(*frame)) || ((uintptr_t)frame & 7) != 0))
         violation_unwind(m, h, VIOLATION_BAD_ACCESS, "the trap frame is neither the host's nor in the window");
     return frame;
 }
@@ -322,9 +321,7 @@ enum trap_taker machine_trap(struct machine *m, uint32_t h, const struct trap *t
         deliver_to_host(m, h, t);
         break;
     case TAKEN_BY_MONITOR:
-    case TAKEN_BY_NOBODY:
-        outermost(m, h, &(struct entry){.run = run_trap, .trap = t});
-        break;
+    case TAKEN_BY_NOBODY: outermost(m, h, &(struct entry){.run = run_trap, .trap = t}); break;
     }
     return taker;
 }

@@ -179,8 +179,8 @@ static bool fail_g_stage(const struct request *r, enum stage_outcome outcome, ui
     struct trap trap = {.cause = cause_access_fault(r->kind), .tval = r->va};
 
     if (outcome == STAGE_PAGE_FAULT)
-        trap = (struct trap){
-            .cause = cause_guest_page_fault(r->kind), .tval = r->va, .tval2 = gpa >> 2, .tinst = tinst};
+        trap =
+            (struct trap){.cause = cause_guest_page_fault(r->kind), .tval = r->va, .tval2 = gpa >> 2, .tinst = tinst};
     return fail(r, trap);
 }
 

@@ -220,8 +220,8 @@ static void the_hash_sees_the_whole_monitor(void)
     uint64_t fresh = machine_state_hash(m);
 
     for (size_t i = 0; i < monitor_size(m->config.window_pages); i++) {
-        if (i < sizeof(struct platform) || (i >= harts_begin + 2 * sizeof(struct hart) &&
-                                            i < harts_begin + MONITOR_MAX_HARTS * sizeof(struct hart)))
+        if (i < sizeof(struct platform) ||
+            (i >= harts_begin + 2 * sizeof(struct hart) && i < harts_begin + MONITOR_MAX_HARTS * sizeof(struct hart)))
             continue; /* platform; harts that this machine does not have */
         size_t in_hart = i >= harts_begin && i < harts_begin + 2 * sizeof(struct hart)
                              ? (i - harts_begin) % sizeof(struct hart)
