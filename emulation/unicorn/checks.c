@@ -14,6 +14,7 @@
 #define HOST_ECALL (UINT64_C(1) << 9)
 #define HOST_EXCEPTIONS UINT64_C(0xf0b1ff) /* all that the architecture lets M-mode delegate, but ecalls of HS and VS */
 #define CYCLE_AND_INSTRET UINT64_C(5)
+#define HGATP_PPN ((UINT64_C(1) << 44) - 1)
 #define PERM_RWX (PERM_R | PERM_W | PERM_X)
 
 /* Which element a CSR is reported under: the privilege digit of its number. */
@@ -210,6 +211,18 @@ static void check_host_delegation(struct checker *c, enum edge edge)
          "the host's counters stand still");
 }
 
+/* The guest's addresses are translated, by tables that nobody else can write. */
+static void check_guest_root(struct checker *c, enum edge edge)
+{
+    const struct platform *p = &c->scene->platform;
+    uint64_t hgatp = c->scene->hart->csr.value[SLOT_hgatp];
+    uint64_t root = (hgatp & HGATP_PPN) << PAGE_SHIFT;
+    uint64_t last = p->window_base + ((uint64_t)p->window_pages - TVM_ROOT_PAGES) * PAGE_SIZE;
+    rule(c, edge, ELEMENT_H_CSR, hgatp >> 60 == p->gstage_mode, "hgatp mode", "the guest's memory is not translated");
+    rule(c, edge, ELEMENT_H_CSR, root >= p->window_base && root <= last, "hgatp root",
+         "the guest's tables are not in the window");
+}
+
 void check_world(struct checker *c, enum edge edge, bool guest, bool crossed, const struct view *expected,
                  const struct csr_file *live)
 {
@@ -217,10 +230,12 @@ void check_world(struct checker *c, enum edge edge, bool guest, bool crossed, co
     check_csrs(c, edge, expected, live);
     check_pmp(c, edge, guest);
     check_fences(c, edge);
-    if (guest)
+    if (guest) {
         check_guest_delegation(c, edge);
-    else
+        check_guest_root(c, edge);
+    } else {
         check_host_delegation(c, edge);
+    }
     if (!crossed)
         return;
     findings_checked(c->findings, edge, ELEMENT_RESERVATION);
@@ -275,6 +290,27 @@ void check_stores(struct checker *c, enum edge edge, const struct expected_store
     }
 }
 
+/* --- the text ----------------------------------------------------------------------------------------------- */
+
+bool check_text(struct checker *c, const struct firmware_image *fw)
+{
+    bool owned = true;
+    for (size_t i = 0; i < fw->site_count; i++) {
+        const struct site *s = &fw->sites[i];
+        uint64_t offset = 0;
+        char what[16];
+        if (s->kind != SITE_CSR || csr_slot_of(s->csr) >= 0)
+            continue;
+        const char *function = firmware_function_at(fw, s->pc, &offset);
+        snprintf(what, sizeof(what), "CSR 0x%03x", s->csr);
+        owned = false;
+        findings_add(c->findings, EDGE_HOST_SETUP, ELEMENT_MONITOR, what,
+                     "is in no class of csr_classes.def: nobody has decided whose it is; used at 0x%llx (%s+0x%llx)",
+                     (unsigned long long)s->pc, function != NULL ? function : "?", (unsigned long long)offset);
+    }
+    return owned;
+}
+
 /* --- the rest ----------------------------------------------------------------------------------------------- */
 
 void check_stopped(struct checker *c, enum edge edge)
@@ -317,22 +353,41 @@ static bool world_feels(enum csr_slot slot, bool guest)
     }
 }
 
+/* One value that two runs must agree on. */
+static void agree(struct checker *c, enum edge edge, const char *what, unsigned number, uint64_t a, uint64_t b)
+{
+    char name[24];
+    if (a == b)
+        return;
+    snprintf(name, sizeof(name), number < 32 ? "%s%u" : "%s", what, number);
+    findings_add(c->findings, edge, ELEMENT_PAIR, name, "0x%llx or 0x%llx, by what it must not depend on",
+                 (unsigned long long)a, (unsigned long long)b);
+}
+
 void check_pair(struct checker *c, enum edge edge, bool guest, const struct observation *a, const struct observation *b)
 {
-    struct findings *f = c->findings;
-    f->pairs[edge]++;
-    findings_checked(f, edge, ELEMENT_PAIR);
-    if (memcmp(&a->view.regs, &b->view.regs, sizeof(a->view.regs)) != 0)
-        findings_add(f, edge, ELEMENT_PAIR, "registers", "x, f or pc depend on the other world's secrets");
-    if (a->view.csr.mode != b->view.csr.mode || a->view.csr.virt != b->view.csr.virt)
-        findings_add(f, edge, ELEMENT_PAIR, "mode", "the mode depends on the other world's secrets");
+    const unsigned no_number = 32;
+    c->findings->pairs[edge]++;
+    findings_checked(c->findings, edge, ELEMENT_PAIR);
+    if (memcmp(&a->view.regs, &b->view.regs, sizeof(a->view.regs)) != 0) {
+        for (unsigned i = 0; i < 32; i++) {
+            agree(c, edge, "x", i, a->view.regs.x[i], b->view.regs.x[i]);
+            agree(c, edge, "f", i, a->view.regs.f[i], b->view.regs.f[i]);
+        }
+        agree(c, edge, "pc", no_number, a->view.regs.pc, b->view.regs.pc);
+    }
+    agree(c, edge, "mode", no_number, a->view.csr.mode | a->view.csr.virt << 2,
+          b->view.csr.mode | b->view.csr.virt << 2);
     for (unsigned i = 0; i < CSR_SLOTS; i++) {
         enum csr_slot slot = (enum csr_slot)i;
-        uint64_t first = comparable(slot, a->view.csr.value[slot]), second = comparable(slot, b->view.csr.value[slot]);
-        if (first != second && world_feels(slot, guest))
-            findings_add(f, edge, ELEMENT_PAIR, csr_table[slot].name, "0x%llx or 0x%llx, by the other world's secrets",
-                         (unsigned long long)first, (unsigned long long)second);
+        if (world_feels(slot, guest))
+            agree(c, edge, csr_table[slot].name, no_number, comparable(slot, a->view.csr.value[slot]),
+                  comparable(slot, b->view.csr.value[slot]));
     }
-    if (a->store_count != b->store_count || memcmp(a->stores, b->stores, a->store_count * sizeof(a->stores[0])) != 0)
-        findings_add(f, edge, ELEMENT_PAIR, "stores", "stores outside depend on the other world's secrets");
+    agree(c, edge, "number of stores", no_number, a->store_count, b->store_count);
+    for (uint32_t i = 0; i < a->store_count && i < b->store_count; i++) {
+        agree(c, edge, "address of store ", i, a->stores[i].address, b->stores[i].address);
+        agree(c, edge, "value of store ", i, a->stores[i].value, b->stores[i].value);
+        agree(c, edge, "size of store ", i, a->stores[i].size, b->stores[i].size);
+    }
 }

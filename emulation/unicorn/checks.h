@@ -53,6 +53,9 @@ void check_world(struct checker *c, enum edge edge, bool guest, bool crossed, co
 /* Stores of the last trap outside of the monitor's memory. */
 void check_stores(struct checker *c, enum edge edge, const struct expected_stores *expected);
 
+/* Every CSR that any instruction of the firmware names has an owner: true when that holds. */
+bool check_text(struct checker *c, const struct firmware_image *fw);
+
 /* The firmware did not come back to a world. Always a violation. */
 void check_stopped(struct checker *c, enum edge edge);
 

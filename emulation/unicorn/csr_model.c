@@ -35,6 +35,9 @@ _Static_assert(CSR_SLOTS < 255, "slot_plus_one has byte elements");
 /* rv64 with A, C, D, F, H, I, M, S, U. */
 #define MISA_VALUE (UINT64_C(2) << 62 | 0x1411ad)
 
+/* What time reads: it stands still, so that runs are repeatable. */
+#define SOME_TIME UINT64_C(0x123456789a)
+
 #define SATP_MODE(v) ((v) >> 60)
 #define HGATP_MODE (UINT64_C(0xf) << 60)
 #define HGATP_IMPLEMENTED (HGATP_MODE | UINT64_C(0x3fff) << 44 | (((UINT64_C(1) << 44) - 1) & ~UINT64_C(3)))
@@ -59,6 +62,7 @@ void csr_reset(struct csr_file *f, uint64_t hartid)
     f->value[SLOT_vsstatus] = STATUS_UXL;
     f->value[SLOT_hstatus] = HSTATUS_VSXL;
     f->value[SLOT_mideleg] = HS_INTERRUPTS; /* hard-wired with H */
+    f->value[SLOT_time] = SOME_TIME;
     f->value[SLOT_stimecmp] = UINT64_MAX;
     f->value[SLOT_vstimecmp] = UINT64_MAX;
 }

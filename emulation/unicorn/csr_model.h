@@ -67,6 +67,9 @@ int csr_slot_of(unsigned number);
 #define STATUS_SD (UINT64_C(1) << 63)
 #define INTERRUPT_BIT (UINT64_C(1) << 63)
 #define ENVCFG_CBIE (UINT64_C(3) << 4)
+#define HSTATUS_GVA (UINT64_C(1) << 6)
+#define HSTATUS_SPV (UINT64_C(1) << 7)
+#define HSTATUS_SPVP (UINT64_C(1) << 8)
 #define HSTATUS_VGEIN_SHIFT 12
 #define HSTATUS_VGEIN (UINT64_C(0x3f) << HSTATUS_VGEIN_SHIFT)
 #define GUEST_FILES 3u /* GEILEN */

@@ -30,7 +30,8 @@
     EDGE(HOST_BASE, "host_to_host/base_call")                                                                          \
     EDGE(HOST_UNKNOWN, "host_to_host/unknown_call")                                                                    \
     EDGE(HOST_REFUSED, "host_to_host/refused_run")                                                                     \
-    EDGE(HOST_MSI, "host_to_host/machine_interrupt")
+    EDGE(HOST_MSI, "host_to_host/machine_interrupt")                                                                   \
+    EDGE(HOST_UNEXPECTED, "host_to_host/undelegated_trap")
 
 enum edge {
 #define EDGE(id, name) EDGE_##id,

@@ -27,7 +27,8 @@ static const enum edge exit_edges[] = {EDGE_EXIT_SSI,  EDGE_EXIT_STI,   EDGE_EXI
                                        EDGE_EXIT_LOAD, EDGE_EXIT_STORE, EDGE_EXIT_WFI, EDGE_EXIT_FATAL};
 static const enum edge guest_edges[] = {EDGE_GUEST_BASE,   EDGE_GUEST_UNKNOWN,  EDGE_GUEST_VIRTUAL,
                                         EDGE_GUEST_ACCESS, EDGE_GUEST_SPURIOUS, EDGE_GUEST_MSI};
-static const enum edge host_edges[] = {EDGE_HOST_BASE, EDGE_HOST_UNKNOWN, EDGE_HOST_REFUSED, EDGE_HOST_MSI};
+static const enum edge host_edges[] = {EDGE_HOST_BASE, EDGE_HOST_UNKNOWN, EDGE_HOST_REFUSED, EDGE_HOST_MSI,
+                                       EDGE_HOST_UNEXPECTED};
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
@@ -73,6 +74,20 @@ static void check_guest_memory(struct replayer *r, enum edge edge)
         findings_add(r->findings, edge, ELEMENT_MEMORY, "guest page", "the guest's memory changed while it was away");
 }
 
+/* The mailbox is host memory: between two runs anything may come to stand where the monitor once wrote. */
+static void host_spoils_mailbox(struct replayer *r, struct prng *rng)
+{
+    static const unsigned csrs[] = {0x200, 0x204, 0x205, 0x241, 0x244, 0x24d, 0x280, 0x605, 0x643, 0x645, 0x64a, 0x680};
+    for (size_t i = 0; i < COUNT(csrs); i++) {
+        uint64_t word = prng_next(rng);
+        hart_poke(&r->hart, SCENE_SHMEM + NACL_CSR_OFFSET(csrs[i]), &word, sizeof(word));
+    }
+    for (unsigned n = 0; n < 32; n++) {
+        uint64_t word = prng_next(rng);
+        hart_poke(&r->hart, SCENE_SHMEM + NACL_GPR_OFFSET(n), &word, sizeof(word));
+    }
+}
+
 /* host -> guest: everything that the guest had is there again. */
 static bool step_run(struct replayer *r, struct prng *rng)
 {
@@ -80,6 +95,7 @@ static bool step_run(struct replayer *r, struct prng *rng)
     struct emulated_hart *h = &r->hart;
     world_random_host(h, rng);
     host_run_call(r, r->scene.tvm_id, 0, rng);
+    host_spoils_mailbox(r, rng);
     r->host = view_of(h);
     struct csr_file live = h->csr;
     if (!play(r, edge, &(struct csr_trap){.cause = 9}))
@@ -117,15 +133,64 @@ static bool step_setup(struct replayer *r, const struct scene_call *call, struct
     return error == SBI_SUCCESS;
 }
 
+/*
+ * What the hardware does when the host takes an exception itself: a trap that M-mode could not delegate and does not
+ * want has to look like that. hstatus.SPVP and GVA are not compared: the monitor clears the one and keeps the other.
+ */
+static void deliver_to_host(struct view *v, const struct csr_trap *trap)
+{
+    uint64_t *csr = v->csr.value;
+    uint64_t stacked = v->csr.mode == MODE_S ? STATUS_SPP : 0;
+    stacked |= (csr[SLOT_mstatus] & STATUS_SIE) != 0 ? STATUS_SPIE : 0;
+    csr[SLOT_mstatus] = (csr[SLOT_mstatus] & ~(STATUS_SPP | STATUS_SPIE | STATUS_SIE)) | stacked;
+    csr[SLOT_hstatus] = (csr[SLOT_hstatus] & ~HSTATUS_SPV) | (v->csr.virt ? HSTATUS_SPV : 0);
+    csr[SLOT_sepc] = v->regs.pc;
+    csr[SLOT_scause] = trap->cause;
+    csr[SLOT_stval] = trap->tval;
+    csr[SLOT_htval] = trap->tval2;
+    csr[SLOT_htinst] = trap->tinst;
+    v->regs.pc = csr[SLOT_stvec] & ~UINT64_C(3);
+    v->csr.mode = MODE_S;
+    v->csr.virt = false;
+}
+
+/* host -> host: an exception that cannot be delegated, in any mode of the host or of its own virtual machines. */
+static bool step_host_unexpected(struct replayer *r, struct prng *rng)
+{
+    static const uint64_t causes[] = {14, 16, 17, 18, 19, 24, 31, 48, 63};
+    const enum edge edge = EDGE_HOST_UNEXPECTED;
+    struct emulated_hart *h = &r->hart;
+    world_random_host(h, rng);
+    h->csr.mode = (prng_next(rng) & 1) != 0 ? MODE_S : MODE_U;
+    h->csr.virt = (prng_next(rng) & 1) != 0;
+    struct csr_trap trap = {.cause = causes[prng_below(rng, COUNT(causes))],
+                            .tval = prng_next(rng),
+                            .tval2 = prng_next(rng),
+                            .tinst = prng_next(rng)};
+    struct view expected = view_of(h);
+    struct csr_file live = h->csr;
+    deliver_to_host(&expected, &trap);
+    if (!play(r, edge, &trap))
+        return false;
+    const uint64_t free_bits = HSTATUS_SPVP | HSTATUS_GVA;
+    uint64_t *hstatus = &expected.csr.value[SLOT_hstatus];
+    *hstatus = (*hstatus & ~free_bits) | (h->csr.value[SLOT_hstatus] & free_bits);
+    check_world(&r->checker, edge, false, false, &expected, &live);
+    check_stores(&r->checker, edge, &no_stores);
+    return true;
+}
+
 /* host -> host: a0, a1 and pc, and nothing else. */
 static bool step_host(struct replayer *r, enum edge edge, struct prng *rng)
 {
     struct emulated_hart *h = &r->hart;
-    world_random_host(h, rng);
-    struct view expected = view_of(h);
+    struct view expected;
     struct csr_trap trap = {.cause = 9};
     int64_t error = SBI_SUCCESS;
     uint64_t value = 0;
+    if (edge == EDGE_HOST_UNEXPECTED)
+        return step_host_unexpected(r, rng);
+    world_random_host(h, rng);
     switch (edge) {
     case EDGE_HOST_BASE:
         host_call(r, SBI_EID_BASE, 0);
@@ -145,10 +210,15 @@ static bool step_host(struct replayer *r, enum edge edge, struct prng *rng)
             host_run_call(r, r->scene.tvm_id + 1 + prng_next(rng) / 2, 0, rng);
         error = SBI_ERR_INVALID_PARAM;
         break;
-    default: trap.cause = IRQ(3); break;
+    default:
+        /* It may come while user code or a virtual machine of the host runs. */
+        trap.cause = IRQ(3);
+        h->csr.mode = (prng_next(rng) & 1) != 0 ? MODE_S : MODE_U;
+        h->csr.virt = (prng_next(rng) & 1) != 0;
+        break;
     }
     bool call = edge != EDGE_HOST_MSI;
-    expected.regs = h->regs;
+    expected = view_of(h);
     if (call) {
         expected.regs.x[A0] = (uint64_t)error;
         expected.regs.x[A1] = value;
@@ -409,6 +479,8 @@ static bool step_first_run(struct replayer *r, struct prng *rng)
         return false;
     r->guest = view_of(&r->hart);
     struct view expected = first_entry(&r->guest);
+    /* Guest time starts at 0 when the TVM is finalised; in this scene the clock stands still. */
+    expected.csr.value[SLOT_htimedelta] = 0 - live.value[SLOT_time];
     check_world(&r->checker, edge, true, true, &expected, &live);
     check_stores(&r->checker, edge, &no_stores);
     return r->guest.csr.virt;
@@ -419,6 +491,8 @@ bool replayer_open(struct replayer *r, const struct firmware_image *fw, bool slo
 {
     *r = (struct replayer){.findings = findings, .seed = seed};
     r->checker = (struct checker){.scene = &r->scene, .findings = findings};
+    if (!check_text(&r->checker, fw))
+        return true; /* what nobody owns is not replayed */
     if (!hart_open(&r->hart, fw, slow, why, why_size) || !scene_boot(&r->scene, &r->hart, why, why_size))
         return false;
 
