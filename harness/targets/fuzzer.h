@@ -12,6 +12,9 @@
 /* What a target provides. Returns 0; ends the process with abort() when it found something. */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
+/* Called once before the first input. */
+int LLVMFuzzerInitialize(int *argc, char ***argv);
+
 /* Structure-aware mutation for engines that ask for it. */
 size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max_size, unsigned seed);
 size_t LLVMFuzzerCustomCrossOver(const uint8_t *data1, size_t size1, const uint8_t *data2, size_t size2, uint8_t *out,

@@ -121,6 +121,7 @@ int main(int argc, char **argv)
 {
     int paths = 0;
 
+    LLVMFuzzerInitialize(&argc, &argv);
     signal(SIGABRT, on_abort);
     if (__sanitizer_set_death_callback != NULL)
         __sanitizer_set_death_callback(name_input);
