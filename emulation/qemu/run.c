@@ -75,9 +75,15 @@ static void host_csrs_set(void)
 #undef SET_CSR
 }
 
+/* hvip has three bits; QEMU 10 lets interrupts show through that are pending for others. */
+static uint64_t defined_bits(unsigned csr)
+{
+    return csr == 0x645 ? 0x444 : UINT64_MAX;
+}
+
 static void host_csrs_read(uint64_t values[HOST_CSR_COUNT])
 {
-#define READ_CSR(csr, value) values[HOST_CSR_##csr] = csr_read(csr);
+#define READ_CSR(csr, value) values[HOST_CSR_##csr] = csr_read(csr) & defined_bits(csr);
     HOST_CSRS(READ_CSR)
 #undef READ_CSR
 }
@@ -110,7 +116,7 @@ static bool run_and_compare(uint64_t tvm, struct answer *answer, bool *fp_hidden
     }
     for (unsigned i = 0; i < HOST_CSR_COUNT; i++) {
         if (before[i] != after[i]) {
-            print("# CSR number %d of the list was %x and came back as %x\n", (uint64_t)i, before[i], after[i]);
+            print("# CSR number %d of HOST_CSRS was %x and came back as %x\n", (uint64_t)i, before[i], after[i]);
             same = false;
         }
     }

@@ -54,6 +54,24 @@ wait_for_boot_hart:
     .size _start, . - _start
 
 /*
+ * bool riscv_has_stimecmp(void): reads the CSR with a trap handler of its own. menvcfg.STCE does not answer the
+ * question everywhere: QEMU keeps the bit writable on a hart without Sstc.
+ */
+    .text
+    .globl riscv_has_stimecmp
+    .type riscv_has_stimecmp, @function
+riscv_has_stimecmp:
+    lla t0, 1f
+    csrrw t1, mtvec, t0
+    li a0, 0
+    csrr t0, CSR_STIMECMP
+    li a0, 1
+    .balign 4
+1:  csrw mtvec, t1
+    ret
+    .size riscv_has_stimecmp, . - riscv_has_stimecmp
+
+/*
  * Word that the boot hart sets when the others may go on. In .data: it has its value before .bss is cleared.
  */
     .section .data.boot, "aw"

@@ -43,7 +43,7 @@ static const char *hart_supported(void)
     if ((csr_read(CSR_MISA) & needed) != needed)
         return "the hart lacks one of the extensions I M A F D H";
     csr_write(CSR_MENVCFG, MENVCFG_VALUE);
-    if ((csr_read(CSR_MENVCFG) & MENVCFG_STCE) == 0)
+    if ((csr_read(CSR_MENVCFG) & MENVCFG_STCE) == 0 || !riscv_has_stimecmp())
         return "the hart lacks the Sstc extension";
     return NULL;
 }

@@ -24,6 +24,9 @@ extern uint32_t riscv_boot_stage;
 _Noreturn void riscv_boot_first(uint64_t hart, uint64_t fdt, uint64_t info);
 _Noreturn void riscv_boot_other(uint64_t hart);
 
+/* boot.S: does this hart have Sstc? */
+bool riscv_has_stimecmp(void);
+
 /* Wait, closed off, until the host starts this hart; then *h->frame is where it goes on. */
 void riscv_park_until_started(struct hart *h);
 

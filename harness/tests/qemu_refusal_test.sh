@@ -1,0 +1,68 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+#
+# On a machine that it cannot protect, the firmware says why and never enters the host. As a control, the same host
+# entered on a machine that it supports prints its first line. Skipped where QEMU is not installed or the firmware is
+# not built.
+
+: "${SOURCE_DIR:=.}" "${FIRMWARE_ELF:=$SOURCE_DIR/build/firmware/fw.elf}"
+: "${PAYLOAD_ELF:=$(dirname "$FIRMWARE_ELF")/payload.elf}"
+
+if ! command -v qemu-system-riscv64 >/dev/null; then
+    echo "skipped: qemu-system-riscv64 not found, install the Debian package qemu-system-misc"
+    exit 77
+fi
+if [ ! -f "$FIRMWARE_ELF" ] || [ ! -f "$PAYLOAD_ELF" ]; then
+    echo "skipped: $FIRMWARE_ELF and $PAYLOAD_ELF have not been built"
+    exit 77
+fi
+
+log=$(mktemp) || exit 1
+trap 'rm -f "$log"' EXIT
+failed=0
+
+# console <text> <QEMU options>...: runs the machine until its console shows the text, for at most 30 seconds.
+console() {
+    text=$1
+    shift
+    : >"$log"
+    qemu-system-riscv64 -M virt "$@" -display none -monitor none -serial "file:$log" -no-reboot \
+        -bios "$FIRMWARE_ELF" -kernel "$PAYLOAD_ELF" </dev/null 2>/dev/null &
+    emulator=$!
+    for _ in $(seq 300); do
+        grep -q -a "$text" "$log" && break
+        kill -0 "$emulator" 2>/dev/null || break
+        sleep 0.1
+    done
+    kill "$emulator" 2>/dev/null
+    wait "$emulator" 2>/dev/null
+    grep -q -a "$text" "$log"
+}
+
+# refuses <reason> <QEMU options>...
+refuses() {
+    reason=$1
+    shift
+    if ! console "cannot start: $reason" "$@"; then
+        echo "FAILED: no refusal because $reason; the console shows:"
+        sed 's/^/  | /' "$log" | tail -n 5
+        failed=1
+    elif grep -q -a '^## boot' "$log"; then
+        echo "FAILED: refused because $reason, and the host ran all the same"
+        failed=1
+    else
+        echo "ok: $reason"
+    fi
+}
+
+if ! console '^## boot' -cpu rv64,h=true -smp 2 -m 128M; then
+    echo "FAILED: the host does not start on a machine that is supported"
+    failed=1
+fi
+refuses 'the hart lacks one of the extensions' -cpu rv64,h=false -smp 2 -m 128M
+refuses 'the hart lacks one of the extensions' -cpu rv64,h=true,d=false -smp 2 -m 128M
+refuses 'the hart lacks the Sstc extension' -cpu rv64,h=true,sstc=false -smp 2 -m 128M
+refuses 'too little RAM for the window' -cpu rv64,h=true -smp 2 -m 66M
+refuses 'the device tree lies in the window' -cpu rv64,h=true -smp 2 -m 68M
+refuses 'hart ids are not' -cpu rv64,h=true -smp 9 -m 128M
+exit "$failed"
