@@ -74,6 +74,7 @@ static const struct cli_command commands[] = {
      "  --patch FILE      a patch from anywhere, with or without a canary (may be repeated)\n"
      "  --seconds N       budget of processor time per plant (default 60)\n"
      "  --jobs N          plants at a time (default 2)\n"
+     "  --blind           ignore what seeds expect: they are inputs, only oracles judge\n"
      "  --control         replay the witness of every plant on the clean monitor: all must be silent\n"
      "  --witness FOLDER  write a shortened witness of each detected plant there\n"
      "  --json            one JSON object on standard output\n"

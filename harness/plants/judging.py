@@ -18,6 +18,7 @@ import resource
 import signal
 import struct
 import subprocess
+import sys
 import threading
 import time
 
@@ -116,16 +117,19 @@ def sanitizer_text(errors):
 
 
 class Judge:
-    def __init__(self, builder, build, seconds, children):
+    def __init__(self, builder, build, seconds, children, blind=False):
         self.builder = builder
         self.build = build  # folder of the clean build: switch_replay is there
         self.seconds = seconds
         self.children = children
+        self.blind = blind  # seeds are inputs, what they expect is ignored
+        self.failing = {}  # seeds that the clean monitor of a variant fails
+        self.failing_lock = threading.Lock()
         self.corpora = os.path.join(builder.source, "corpora")
 
-    def environment(self, plant, counted=True):
+    def environment(self, plant=None):
         env = dict(os.environ, TOUCHSTONE_SOURCE=self.builder.source, NO_COLOR="1", **SANITIZER_OPTIONS)
-        env["TOUCHSTONE_CANARY"] = self.canary_file(plant) if counted else ""
+        env["TOUCHSTONE_CANARY"] = self.canary_file(plant) if plant else ""
         return env
 
     def folder(self, plant):
@@ -152,8 +156,27 @@ class Judge:
         verdict.cpu_seconds += cpu
         return code, output, errors
 
-    def seeds(self, plant, program, verdict):
-        code, output, errors = self.start(plant, verdict, [program, "run", "--json", self.corpora], self.seconds)
+    def run_words(self, program):
+        return [program, "run", "--json"] + (["--any"] if self.blind else []) + [self.corpora]
+
+    def failing_seeds(self, variant):
+        """Seeds that fail without any plant: they prove nothing. Normally none."""
+        with self.failing_lock:
+            if variant not in self.failing:
+                folder = self.builder.clean_objects(variant)
+                _, output, _, _ = self.children.run(self.run_words(self.builder.clean_program(variant)), self.environment(),
+                                                    self.seconds, folder)
+                try:
+                    files = json.loads(output)["files"]
+                except (ValueError, KeyError):
+                    files = []
+                self.failing[variant] = {entry["file"] for entry in files if entry["status"] != "ok"}
+                for name in sorted(self.failing[variant]):
+                    print(f"touchstone plants: {name} fails on the clean monitor and is left out", file=sys.stderr)
+            return self.failing[variant]
+
+    def seeds(self, plant, program, variant, verdict):
+        code, output, errors = self.start(plant, verdict, self.run_words(program), self.seconds)
         if code == 0:
             verdict.executions += output.count('"file":')
             return
@@ -167,7 +190,7 @@ class Judge:
             return
         for entry in json.loads(output)["files"]:
             verdict.executions += 1
-            if entry["status"] == "ok" or entry["status"] == "bad-input":
+            if entry["status"] in ("ok", "bad-input") or entry["file"] in self.failing_seeds(variant):
                 continue
             seed = os.path.relpath(entry["file"], self.builder.source)
             if entry["status"] == "finding":
@@ -204,7 +227,7 @@ class Judge:
             return
         program = self.builder.clean_program(variant)
         code, output, errors, _ = self.children.run([program, "run", "--any", verdict.reproducer],
-                                                    self.environment(plant, counted=False), self.seconds, self.folder(plant))
+                                                    self.environment(), self.seconds, self.folder(plant))
         if code != 0:
             said = (output or errors).strip().splitlines()
             verdict.withdraw(f"the clean monitor is accused as well: {said[0] if said else code}")
@@ -218,7 +241,7 @@ class Judge:
                 programs[variant] = self.builder.host(plant, source, variant)
             left = self.seconds - (verdict.cpu_seconds - budget_start)
             if kind == "seeds":
-                self.seeds(plant, programs[variant], verdict)
+                self.seeds(plant, programs[variant], variant, verdict)
             elif left >= 1:
                 self.hunt(plant, programs[variant], verdict, left * share)
             if verdict.detected:

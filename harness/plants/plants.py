@@ -38,6 +38,7 @@ def arguments():
     parser.add_argument("--patch", action="append", default=[])
     parser.add_argument("--seconds", type=float, default=60)
     parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--blind", action="store_true")
     parser.add_argument("--control", action="store_true")
     parser.add_argument("--witness")
     parser.add_argument("--json", action="store_true")
@@ -108,7 +109,7 @@ HEADER = f"{'id':<24} {'reached':<8} {'triggered':<10} {'detected':<9} {'first':
 def scoreboard(chosen, plants):
     children = judging.Children()
     builder = planting.Builder(SOURCE, os.path.join(BUILD, "plants"))
-    judge = judging.Judge(builder, BUILD, chosen.seconds, children)
+    judge = judging.Judge(builder, BUILD, chosen.seconds, children, chosen.blind)
     if chosen.witness:
         os.makedirs(chosen.witness, exist_ok=True)
 
