@@ -201,7 +201,7 @@ bool scene_next_call(struct scene *s, unsigned index, struct scene_call *call)
         {"global_fence", SBI_EID_COVH, 3, {0}, 0, false},
         {"set_shmem", SBI_EID_NACL, 1, {SCENE_SHMEM, 0, 0}, 0, false},
         {"create_tvm", SBI_EID_COVH, 5, {SCENE_PARAMS, sizeof(struct tvm_create_params)}, 0, true},
-        {"add_tvm_memory_region", SBI_EID_COVH, 9, {id, SCENE_GPA, SCENE_REGION_PAGES * PAGE_SIZE}, 0, false},
+        {"add_tvm_memory_region", SBI_EID_COVH, 9, {id, SCENE_GPA, (uint64_t)SCENE_REGION_PAGES * PAGE_SIZE}, 0, false},
         {"add_tvm_page_table_pages",
          SBI_EID_COVH,
          10,
