@@ -108,6 +108,9 @@ _Noreturn void riscv_boot_first(uint64_t hart, uint64_t fdt, uint64_t info)
     const char *why = hart_supported();
     if (why == NULL)
         why = platform_describe(&platform, fdt);
+    uint64_t entry = why == NULL ? platform_host_entry(&platform, info) : 0;
+    if (why == NULL && entry == 0)
+        why = "the loader names no usable entry of the host";
     if (why != NULL)
         riscv_refuse(hart, why);
     if (!monitor_init(&g_monitor, &platform))
@@ -116,7 +119,6 @@ _Noreturn void riscv_boot_first(uint64_t hart, uint64_t fdt, uint64_t info)
 
     shared_store(&riscv_boot_stage, 1);
     wait_for_other_harts(h);
-    uint64_t entry = platform_host_entry(&platform, info);
     if (!monitor_boot_hart(h, true, entry, fdt))
         riscv_refuse(hart, "the hart does not take its isolation");
     banner(&platform, entry);

@@ -101,9 +101,11 @@ uint64_t platform_host_entry(const struct platform *p, uint64_t info)
     if ((info & 7) != 0 || (!in_rom && !platform_is_host_ram(p, info, sizeof(struct fw_dynamic_info))))
         return PLATFORM_HOST_ENTRY;
     const struct fw_dynamic_info *dynamic = (const struct fw_dynamic_info *)(uintptr_t)info;
-    if (dynamic->magic != FW_DYNAMIC_MAGIC || dynamic->next_mode != FW_DYNAMIC_NEXT_MODE_S)
+    if (dynamic->magic != FW_DYNAMIC_MAGIC || dynamic->next_addr == 0)
         return PLATFORM_HOST_ENTRY;
+    if (dynamic->next_mode != FW_DYNAMIC_NEXT_MODE_S)
+        return 0;
     if ((dynamic->next_addr & 1) != 0 || !platform_is_host_ram(p, dynamic->next_addr, 4))
-        return PLATFORM_HOST_ENTRY;
+        return 0;
     return dynamic->next_addr;
 }

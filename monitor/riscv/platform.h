@@ -46,7 +46,10 @@ const char *platform_describe(struct platform *p, uint64_t fdt);
 /* Is [addr, addr + len) host-usable RAM: inside RAM and outside image and window? */
 bool platform_is_host_ram(const struct platform *p, uint64_t addr, uint64_t len);
 
-/* Where the host is entered: what struct fw_dynamic_info at `info` says, or the fixed address without one. */
+/*
+ * Where the host is entered: what struct fw_dynamic_info at `info` says, or the fixed address where there is none or it
+ * names no address. 0 when it names one that the host could not run at.
+ */
 uint64_t platform_host_entry(const struct platform *p, uint64_t info);
 
 #endif
