@@ -406,6 +406,31 @@ static void everything_right(struct hart *h)
     hal_system_reset(h, 1, 0);
 }
 
+/* What the monitor writes through a pointer is reported, and undone by a reset. */
+static void write_frames(struct hart *h)
+{
+    memset(hal_conf_rw(h->monitor, page(40), 2), 0xaa, 8192);
+    (void)hal_conf_ro(h->monitor, page(50), 1);
+    hal_conf_scrub(h->monitor, page(41));
+    hal_conf_scrub(h->monitor, page(45));
+}
+
+static void writes_are_tracked(void)
+{
+    const uint32_t *frames;
+    uint64_t fresh = machine_state_hash(m);
+
+    act = write_frames;
+    machine_ecall(m, 0);
+    CHECK_EQ(machine_changes(m, &frames), 3);
+    CHECK(frames[0] == 40 && frames[1] == 41 && frames[2] == 45);
+    CHECK_EQ(*machine_peek(m, WINDOW(40), 1), 0xaa);
+    machine_reset(m);
+    CHECK_EQ(machine_state_hash(m), fresh);
+    CHECK(*machine_peek(m, WINDOW(40), 1) != 0xaa);
+    act = NULL;
+}
+
 static void keeping_the_rules_is_quiet(void)
 {
     static const enum machine_event_kind order[] = {
@@ -447,6 +472,7 @@ int main(void)
     mutual_wait();
     delegated_guest_trap();
     boot_that_fails_is_a_finding();
+    writes_are_tracked();
     keeping_the_rules_is_quiet();
     machine_destroy(m);
     return test_finish();

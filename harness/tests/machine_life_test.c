@@ -46,12 +46,16 @@ static void tvm_lives(struct machine *m)
     uint64_t id = host_build_tvm(m);
     for (unsigned i = 0; i < 32; i++)
         m->hart[0].f[i] = 100 + i;
+    m->hart[0].fcsr = 0x45;
     m->hart[0].x[5] = 0x55;
     CHECK(host_run(m, 0, id));
     CHECK_EQ(m->hart[0].pc, GUEST_BASE);
     CHECK_EQ(m->hart[0].x[11], 0x1234);
     CHECK_EQ(m->hart[0].x[5], 0);
     CHECK_EQ(m->hart[0].f[3], 0);
+    CHECK_EQ(m->hart[0].fcsr, 0);
+    m->hart[0].f[3] = 0x77;
+    m->hart[0].fcsr = 0x61;
     CHECK_EQ(machine_pmp_check(m, 1, WINDOW(0), 4096), 0);
 
     /* The guest computes in its measured page, then touches one that is missing. */
@@ -70,6 +74,8 @@ static void tvm_lives(struct machine *m)
     CHECK(!machine_in_guest(m, 0));
     CHECK_EQ(m->hart[0].x[10], SBI_SUCCESS);
     CHECK_EQ(m->hart[0].x[5], 0x55);
+    CHECK_EQ(m->hart[0].f[3], 0);
+    CHECK_EQ(m->hart[0].fcsr, 0);
     CHECK_EQ(machine_csr_read(m, 0, 0x142), 21);
     CHECK(!machine_access(m, 0, WINDOW(FRAME_MEASURED), ACCESS_LOAD, 8, 0).ok);
 
@@ -77,6 +83,8 @@ static void tvm_lives(struct machine *m)
     CHECK_EQ(sbi(m, 0, SBI_EID_COVH, 12, id, WINDOW(FRAME_SPARE), 0, 1, GUEST_BASE + 0x1000, 0).error, SBI_SUCCESS);
     CHECK(host_run(m, 1, id));
     CHECK_EQ(m->hart[1].x[5], 0x66);
+    CHECK_EQ(m->hart[1].f[3], 0x77);
+    CHECK_EQ(m->hart[1].fcsr, 0x61);
     r = machine_access(m, 1, GUEST_BASE + 0x1018, ACCESS_LOAD, 8, 0);
     CHECK(r.ok);
     CHECK_EQ(r.value, 0);
@@ -147,6 +155,42 @@ static void reset_brings_back_everything(void)
     machine_destroy(other);
 
     m = host_machine(2, 8);
+    CHECK(machine_state_hash(m) != fresh);
+    machine_destroy(m);
+}
+
+/* Each piece of a hart counts, and what was written back does not. */
+static void the_hash_sees_the_harts(void)
+{
+    struct machine *m = host_machine(2, 1);
+    uint64_t fresh = machine_state_hash(m);
+    struct machine_hart *hart = &m->hart[1];
+    uint64_t *const words[] = {&hart->x[31],  &hart->pc,     &hart->f[31], &hart->fcsr,
+                               &hart->csr[0], &hart->csr[5], &m->time,     &hart->pmpaddr[15]};
+    bool *const flags[] = {&hart->virt,           &hart->parked, &hart->pmp_unfenced,
+                           &hart->hgatp_unfenced, &m->msip[1],   &m->halted};
+
+    for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+        *words[i] ^= 0x100;
+        CHECK(machine_state_hash(m) != fresh);
+        *words[i] ^= 0x100;
+    }
+    for (size_t i = 0; i < sizeof(flags) / sizeof(flags[0]); i++) {
+        *flags[i] = !*flags[i];
+        CHECK(machine_state_hash(m) != fresh);
+        *flags[i] = !*flags[i];
+    }
+    for (unsigned i = 0; i < 2; i++) {
+        uint64_t pa = i == 0 ? HOST(7) : WINDOW(7);
+        uint64_t before;
+        uint64_t word = 0x42;
+        memcpy(&before, machine_peek(m, pa, 8), 8);
+        machine_poke(m, pa, &word, 8);
+        CHECK(machine_state_hash(m) != fresh);
+        machine_poke(m, pa, &before, 8);
+        CHECK_EQ(machine_state_hash(m), fresh);
+    }
+    machine_access(m, 0, HOST(0), ACCESS_LOAD, 8, 0); /* a cached translation is state */
     CHECK(machine_state_hash(m) != fresh);
     machine_destroy(m);
 }
@@ -248,5 +292,6 @@ int main(void)
     bad_configurations_are_refused();
     changes_are_listed();
     the_hash_sees_the_whole_monitor();
+    the_hash_sees_the_harts();
     return test_finish();
 }

@@ -95,7 +95,8 @@ static void agrees_with_model(void)
 
     for (unsigned round = 0; round < 400; round++) {
         clear_all();
-        for (unsigned i = 0; i < PMP_ENTRIES; i++) {
+        for (unsigned n = 0; n < 2 * PMP_ENTRIES; n++) {
+            unsigned i = n < PMP_ENTRIES ? n : random_number() % PMP_ENTRIES; /* and some of them once more */
             uint64_t addr = HOST(0) / 4 + random_number() % 64;
             uint8_t mode = modes[random_number() % 4];
             if (mode == NAPOT)

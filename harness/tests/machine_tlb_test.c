@@ -218,13 +218,31 @@ static void permission_of_pmp_stays(void)
     CHECK(load(m, FIRST).ok);
     machine_sfence_vma(m, 0, true, 0, false, 0); /* one address space: a bare entry belongs to none */
     CHECK(load(m, FIRST).ok);
-    machine_sfence_vma(m, 0, true, 0, true, 0);
+    machine_sfence_vma(m, 0, false, FIRST + 0x1000, true, 0);
+    CHECK(load(m, FIRST).ok);
+    machine_sfence_vma(m, 0, false, FIRST + 8, true, 0);
     CHECK_EQ(load(m, FIRST).trap.cause, 5);
     /* The refusal is cached as well. */
     hal_pmp_write(h, 3, 0, 0);
     CHECK(!load(m, FIRST).ok);
     hal_fence_all(h);
     CHECK(load(m, FIRST).ok);
+}
+
+/* A guest's page and the host's page of the same address are two, also where no identifier tells them apart. */
+static void host_and_guest_do_not_mix(void)
+{
+    machine_reset(m);
+    distinct_contents();
+    g_tables = tables_new(m, 9, true, 64);
+    tables_map(&g_tables, FIRST, SECOND, 0, PTE_ALL);
+    machine_csr_write(m, 0, CSR_HGATP, tables_atp(&g_tables, 0));
+    machine_csr_write(m, 0, CSR_VSATP, 0);
+    CHECK_EQ(load(m, FIRST).value, 1);
+    m->hart[0].virt = true;
+    CHECK_EQ(load(m, FIRST).value, 2);
+    m->hart[0].virt = false;
+    CHECK_EQ(load(m, FIRST).value, 1);
 }
 
 static void full_fence_takes_everything(void)
@@ -261,6 +279,7 @@ int main(void)
     gvma_operands();
     vvma_operands();
     permission_of_pmp_stays();
+    host_and_guest_do_not_mix();
     full_fence_takes_everything();
     oldest_entry_makes_room();
     machine_destroy(m);

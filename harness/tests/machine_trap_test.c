@@ -32,6 +32,8 @@ enum csr {
 };
 
 #define SIE_BIT 0x2u
+#define MIE_BIT 0x8u
+#define MPIE_BIT 0x80u
 #define SPIE_BIT 0x20u
 #define SPP_BIT 0x100u
 #define GVA (UINT64_C(1) << 38)
@@ -206,7 +208,7 @@ static void rewrite_frame(struct hart *h)
 static void into_the_monitor_and_back(void)
 {
     fresh(false, PRIV_S);
-    wr(MSTATUS, SIE_BIT | MPV | MPP(3));
+    wr(MSTATUS, SIE_BIT | MPV | MPP(3) | MIE_BIT);
     uint64_t time = m->time;
     CHECK_EQ(raise(21), TAKEN_BY_MONITOR);
     CHECK_EQ(m->time, time + 1);
@@ -220,6 +222,8 @@ static void into_the_monitor_and_back(void)
     CHECK_EQ(seen_frame.x[0], 0);
     CHECK_EQ(seen_frame.pc, 0x5554);
     CHECK_EQ(seen_frame.status & (MPP(3) | MPV | GVA | SIE_BIT), MPP(1) | SIE_BIT);
+    CHECK_EQ(seen_frame.status & (MIE_BIT | MPIE_BIT), MPIE_BIT);
+    CHECK_EQ(rd(MSTATUS) & (MIE_BIT | MPIE_BIT), MIE_BIT | MPIE_BIT);
     /* Untouched frame, untouched world. */
     CHECK_EQ(m->hart[0].pc, 0x5554);
     CHECK_EQ(m->hart[0].priv, PRIV_S);
