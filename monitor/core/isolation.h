@@ -8,8 +8,9 @@
  *   entry 7  everything else            RWX
  *   others   off
  *
- * The lowest matching entry decides. Entries 8 to 15 belong to the port (guards against the monitor itself); they
- * match nothing that the entries above leave open.
+ * The lowest matching entry decides. Entries 8 to 15 are the port's; whatever they say, they decide nothing for the
+ * ranges above, in no mode: entry 0 matches first also for the monitor itself, so a guard page inside the image is
+ * not to be had this way.
  */
 #ifndef TOUCHSTONE_CORE_ISOLATION_H
 #define TOUCHSTONE_CORE_ISOLATION_H

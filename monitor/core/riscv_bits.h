@@ -41,9 +41,11 @@
 #define MSTATUS_FS_DIRTY (UINT64_C(3) << 13)
 #define MSTATUS_UXL_64 (UINT64_C(2) << 32)
 #define MSTATUS_SXL_64 (UINT64_C(2) << 34)
+#define MSTATUS_GVA (UINT64_C(1) << 38)
 #define MSTATUS_MPV (UINT64_C(1) << 39)
 
 /* hstatus */
+#define HSTATUS_GVA (UINT64_C(1) << 6)
 #define HSTATUS_SPV (UINT64_C(1) << 7)
 #define HSTATUS_SPVP (UINT64_C(1) << 8)
 #define HSTATUS_VTW (UINT64_C(1) << 21)

@@ -16,9 +16,11 @@ struct decision host_unexpected_trap(struct hart *h, const struct trap *t)
     bool from_supervisor = (frame->status & MSTATUS_MPP_MASK) == MSTATUS_MPP_S;
     bool from_guest = (frame->status & MSTATUS_MPV) != 0;
     bool enabled = (frame->status & MSTATUS_SIE) != 0;
-    uint64_t hstatus = hal_csr_read(h, WORLD_SLOT_hstatus) & ~(HSTATUS_SPV | HSTATUS_SPVP);
+    uint64_t hstatus = hal_csr_read(h, WORLD_SLOT_hstatus) & ~(HSTATUS_SPV | HSTATUS_GVA);
     hstatus |= from_guest ? HSTATUS_SPV : 0;
-    hstatus |= from_guest && from_supervisor ? HSTATUS_SPVP : 0;
+    hstatus |= (frame->status & MSTATUS_GVA) != 0 ? HSTATUS_GVA : 0;
+    if (from_guest) /* SPVP keeps its value across traps that do not come from a virtual machine */
+        hstatus = (hstatus & ~HSTATUS_SPVP) | (from_supervisor ? HSTATUS_SPVP : 0);
     hal_csr_write(h, WORLD_SLOT_hstatus, hstatus);
     hal_csr_write(h, WORLD_SLOT_sepc, frame->pc);
     hal_csr_write(h, WORLD_SLOT_scause, t->cause);
