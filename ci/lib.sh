@@ -276,7 +276,8 @@ run_plan() {
 # steps_fragment: the steps that ran, as a JSON fragment for the report.
 steps_fragment() {
     local index comma=
-    printf '{"schema":"touchstone-fragment/1","kind":"tests","passed":%d,"failed":%d,"steps":[' "$steps_passed" "$steps_failed"
+    printf '{"schema":"touchstone-fragment/1","kind":"tests","script":"%s","passed":%d,"failed":%d,"steps":[' \
+        "$PROGRAM" "$steps_passed" "$steps_failed"
     for index in "${!step_status[@]}"; do
         printf '%s\n {"name":%s,"status":"%s","seconds":%d}' "$comma" "$(json_string "${step_names[index]}")" \
             "${step_status[index]}" "${step_seconds[index]}"

@@ -63,7 +63,7 @@ def collect(root, build):
     for kind in KINDS:
         results[kind] = []
     read_fragments(results, os.path.join(build, "results"), root)
-    results["missing"] = [kind for kind in KINDS if not results[kind]]
+    results["missing"] = [kind for kind in KINDS if not was_run(results, kind)]
     results["findings"], results["findings_left_out"] = read_findings(os.path.join(root, "findings"), root)
     results["totals"] = totals_of(results)
     results["verdict"] = verdict_of(results)
@@ -114,6 +114,13 @@ def read_fragments(results, folder, root):
         results[kind].append(prepared(fragment, root))
 
 
+def was_run(results, kind):
+    """The steps of another script do not make up for those of ci/test."""
+    if kind == "tests":
+        return any(fragment["script"] == "ci/test" for fragment in results["tests"])
+    return bool(results[kind])
+
+
 def prepared(fragment, root):
     """The fragment in the form that the writers rely on."""
     del fragment["schema"]
@@ -125,6 +132,8 @@ def prepared(fragment, root):
     if kind == "coverage":
         total = fragment["total"]
         total["percent"] = share(total["covered"], total["lines"])
+    if kind == "tests":
+        fragment.setdefault("script", "ci/test")
     if kind == "plants":
         for plant in fragment["plants"]:
             plant["title"] = plant.get("title") or plant_title(plant["id"], root)
@@ -410,7 +419,12 @@ def verdict_of(results):
     count(failures, totals["traces_failed"], "trace", "of the corpora did not replay as recorded")
     count(failures, totals["plants"] - totals["plants_detected"], "planted bug", "not detected")
     count(failures, totals["checks_failed"], "check", "of the QEMU boot failed")
-    count(failures, totals["steps_failed"], "step", "of ci/test failed")
+    for fragment in results["tests"]:
+        number = sum(step["status"] == "failed" for step in fragment["steps"])
+        count(failures, number, "step", f"of {fragment['script']} failed")
+    for fragment in results["fuzz"]:
+        if fragment["executions"] == 0:
+            failures.append(f"{fragment['engine']} ran nothing on {fragment['target']}")
     for fragment in results["coverage"]:
         if fragment["total"].get("passed") is False:
             failures.append(f"coverage by the seeds is below {fragment['total'].get('floor', '?')} %")
@@ -421,7 +435,7 @@ def verdict_of(results):
         return {"state": "finding", "text": "The monitor broke a promise", "reasons": findings + failures}
     if failures:
         return {"state": "failed", "text": "A check failed", "reasons": failures}
-    if len(results["missing"]) == len(KINDS):
+    if not any(results[kind] for kind in KINDS):
         return {"state": "unknown", "text": "Nothing was run", "reasons": ["build/results holds no result"]}
     text = "Nothing found" if results["fuzz"] else "All that was run passed"
     return {"state": "clean", "text": text, "reasons": []}

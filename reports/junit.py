@@ -60,7 +60,7 @@ def render(results):
         (
             "steps",
             [
-                case(step["name"], status_of(step["status"]), step["seconds"])
+                case(f"{run['script']}: {step['name']}", status_of(step["status"]), step["seconds"])
                 for run in results["tests"]
                 for step in run["steps"]
             ],

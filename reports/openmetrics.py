@@ -91,9 +91,9 @@ def render(results):
         (
             "step_passed",
             "gauge",
-            "1 when this step of ci/test passed",
+            "1 when this step of an entry script passed",
             [
-                ({"step": step["name"]}, int(step["status"] == "passed"))
+                ({"script": run["script"], "step": step["name"]}, int(step["status"] == "passed"))
                 for run in results["tests"]
                 for step in run["steps"]
             ],

@@ -18,7 +18,7 @@ HOW_TO = {
     "fuzz": "ci/fuzz",
     "replay": "ci/fuzz",
     "coverage": "ci/coverage",
-    "plants": "ci/test",
+    "plants": "ci/plants",
     "switch": "ci/replay-switch",
     "qemu": "ci/boot-qemu",
     "tests": "ci/test",
@@ -124,7 +124,7 @@ def head(results):
             "in QEMU",
         ),
         (
-            "ci/test steps",
+            "script steps",
             bool(results["tests"]),
             totals["steps_failed"] > 0,
             f'{totals["steps"] - totals["steps_failed"] - totals["steps_skipped"]} of {totals["steps"]}',
@@ -449,12 +449,14 @@ def groups_table(checks):
 
 def tests(results):
     text = lead("Did everything hold that must hold before a change is taken?")
-    if not results["tests"]:
-        return text + not_run("tests")
+    if "tests" in results["missing"]:
+        text += not_run("tests")
     for run in results["tests"]:
         rows = [[esc(step["name"]), mark(step["status"]), number(step["seconds"])] for step in run["steps"]]
         seconds = sum(step["seconds"] for step in run["steps"])
-        text += source(run) + table(["~step", "result", ">seconds"], rows + [("sum", ["all", "", number(seconds)])])
+        text += source(run) + table(
+            [f'~step of {run["script"]}', "result", ">seconds"], rows + [("sum", ["all", "", number(seconds)])]
+        )
     return text
 
 

@@ -42,7 +42,7 @@ def render(results):
         ),
         (
             "tests",
-            "steps of ci/test",
+            "steps of the scripts",
             f"{totals['steps'] - totals['steps_failed'] - totals['steps_skipped']} of {totals['steps']} passed",
         ),
     )

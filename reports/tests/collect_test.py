@@ -206,6 +206,23 @@ class Verdicts(ReportTest):
             )
             self.assertEqual(self.state(os.path.join(self.folder, kind)), "failed", kind)
 
+    def test_a_fuzzer_that_ran_nothing_is_a_failure(self):
+        tree = self.tree("clean")
+        path = os.path.join(tree, "results", "fuzz-afl.json")
+        text = self.read(path).replace('"executions":100', '"executions":0')
+        self.write("clean", "results", "fuzz-afl.json", text=text)
+        self.assertEqual(self.state(tree), "failed")
+
+    def test_steps_of_another_script_count_but_are_not_ci_test(self):
+        tree = self.tree("clean")
+        body = '{"schema":"touchstone-fragment/1","kind":"tests","script":"ci/fuzz","steps":[%s]}'
+        self.write("clean", "results", "fuzz-steps.json", text=body % '{"name":"qemu","status":"failed","seconds":1}')
+        results = collect.collect(tree, tree)
+        self.assertIn("tests", results["missing"])
+        self.assertEqual(results["verdict"]["reasons"], ["1 step of ci/fuzz failed"])
+        self.write("clean", "results", "tests.json", text=body.replace(',"script":"ci/fuzz"', "") % "")
+        self.assertNotIn("tests", collect.collect(tree, tree)["missing"])
+
     def test_a_violation_of_the_switch_is_a_finding(self):
         body = '{"schema":"touchstone-fragment/1","kind":"switch","violations":1,"edges":[]}'
         self.write("t", "results", "x.json", text=body)
