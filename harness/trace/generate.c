@@ -4,6 +4,7 @@
  */
 #include "harness/trace/generate.h"
 
+#include "harness/machine/machine.h"
 #include "harness/trace/call_ids.h"
 #include "monitor/abi/sbi.h"
 
@@ -286,7 +287,7 @@ static uint64_t hostile_hgatp(struct random *r)
     uint64_t mode = 8 + random_below(r, 3);
     uint64_t vmid = random_below(r, 4);
 
-    return mode << 60 | vmid << 44 | (0x84000 + random_below(r, 64));
+    return mode << 60 | vmid << 44 | ((MACHINE_WINDOW_BASE >> 12) + random_below(r, 64));
 }
 
 static void make_csr(const struct aim *aim, struct trace_op *op, bool guest)
