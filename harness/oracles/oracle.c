@@ -150,8 +150,10 @@ bool oracle_create(struct world *w)
     o->vcpu = calloc(pages, sizeof(*o->vcpu));
     o->scrubbed = calloc(pages, sizeof(*o->scrubbed));
     o->written = calloc(pages, sizeof(*o->written));
+    o->erased = calloc(pages, sizeof(*o->erased));
     if (o->record == NULL || o->content == NULL || o->touched == NULL || o->is_touched == NULL || o->use == NULL ||
-        o->converted_at == NULL || o->changed == NULL || o->vcpu == NULL || o->scrubbed == NULL || o->written == NULL)
+        o->converted_at == NULL || o->changed == NULL || o->vcpu == NULL || o->scrubbed == NULL || o->written == NULL ||
+        o->erased == NULL)
         return false;
     memcpy(o->content, w->machine->window, (size_t)pages * PAGE_SIZE);
     if (w->oracles != 0) {
@@ -184,6 +186,7 @@ void oracle_destroy(struct world *w)
     free(o->vcpu);
     free(o->scrubbed);
     free(o->written);
+    free(o->erased);
     free(o);
     w->oracle_state = NULL;
 }

@@ -80,12 +80,14 @@ struct tvm_facts {
 struct frame_use {
     uint8_t state; /* PAGE_NONCONF: not used by anything */
     uint8_t owner;
-    uint64_t gfn; /* PAGE_DATA */
+    uint32_t next; /* frame of the same TVM that was painted before this one, CONF_PAGE_NONE at the end */
+    uint64_t gfn;  /* PAGE_DATA */
 };
 
 /* What oracles know of a TVM besides what they read. */
 struct tvm_history {
     struct tvm_facts facts;
+    uint32_t painted; /* last frame painted for it, see frame_use.next */
     uint32_t region_count;
     struct {
         uint64_t base, len;
@@ -159,6 +161,7 @@ struct oracle_state {
 
     /* Structures as the oracle last walked them. */
     struct frame_use *use;
+    uint32_t *erased; /* frames of a picture that is being painted anew */
     struct tvm_history tvm[MONITOR_MAX_TVMS];
     uint64_t last_tvm_id;
 

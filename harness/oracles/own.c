@@ -63,6 +63,8 @@ static bool paint(struct world *w, uint64_t frame, unsigned state, uint32_t slot
     use->state = (uint8_t)state;
     use->owner = (uint8_t)slot;
     use->gfn = gfn;
+    use->next = o->tvm[slot].painted;
+    o->tvm[slot].painted = (uint32_t)frame;
     return true;
 }
 
@@ -270,11 +272,18 @@ static void check_vmid(struct world *w, uint32_t slot)
 
 /* --- hooks ------------------------------------------------------------------------------------------------------ */
 
+static void forget_picture(struct oracle_state *o)
+{
+    memset(o->use, 0, o->pages * sizeof(*o->use));
+    for (uint32_t i = 0; i < MONITOR_MAX_TVMS; i++)
+        o->tvm[i].painted = CONF_PAGE_NONE;
+}
+
 void own_reset(struct world *w)
 {
     struct oracle_state *o = w->oracle_state;
 
-    memset(o->use, 0, o->pages * sizeof(*o->use));
+    forget_picture(o);
     for (uint32_t i = 0; i < MONITOR_MAX_TVMS; i++)
         o->tvm[i].region_count = 0;
 }
@@ -283,7 +292,7 @@ void own_audit(struct world *w)
 {
     struct oracle_state *o = w->oracle_state;
 
-    memset(o->use, 0, o->pages * sizeof(*o->use));
+    forget_picture(o);
     for (uint32_t slot = 0; slot < MONITOR_MAX_TVMS && !w->finding.found; slot++) {
         if (w->machine->monitor->tvm[slot].state == TVM_ABSENT)
             continue;
@@ -344,6 +353,22 @@ static bool structure_changed(const struct world *w, uint32_t slot)
     return false;
 }
 
+/* Take the picture of one TVM away. Its frames are in `erased` then; returns how many. */
+static uint32_t erase(struct oracle_state *o, uint32_t slot)
+{
+    uint32_t count = 0;
+    uint32_t frame = o->tvm[slot].painted;
+
+    while (frame != CONF_PAGE_NONE) {
+        uint32_t next = o->use[frame].next;
+        o->use[frame] = (struct frame_use){0};
+        o->erased[count++] = frame;
+        frame = next;
+    }
+    o->tvm[slot].painted = CONF_PAGE_NONE;
+    return count;
+}
+
 static void repaint(struct world *w, uint32_t slot)
 {
     struct oracle_state *o = w->oracle_state;
@@ -360,22 +385,17 @@ static void repaint(struct world *w, uint32_t slot)
     if (same)
         return;
 
-    /* Take the old picture away, remembering its frames: their records must have let go of them too. */
-    for (uint32_t frame = 0; frame < o->pages; frame++) {
-        if (state_is_owned(o->use[frame].state) && o->use[frame].owner == slot)
-            o->use[frame] = (struct frame_use){0};
-    }
+    uint32_t erased = erase(o, slot);
     o->tvm[slot].facts = facts;
     if (present) {
         check_vmid(w, slot);
         paint_tvm(w, slot);
     }
-    for (uint32_t frame = 0; frame < o->pages && !w->finding.found; frame++) {
-        const struct page_record *r = &w->machine->monitor->page[frame];
-        const struct frame_use *use = &o->use[frame];
-        if ((state_is_owned(use->state) && use->owner == slot) || (state_is_owned(r->state) && r->owner == slot))
-            compare_frame(w, frame);
-    }
+    /* The records of frames that are in the picture, and of those that fell out of it. */
+    for (uint32_t frame = o->tvm[slot].painted; frame != CONF_PAGE_NONE; frame = o->use[frame].next)
+        compare_frame(w, frame);
+    for (uint32_t i = 0; i < erased; i++)
+        compare_frame(w, o->erased[i]);
 }
 
 void own_after(struct world *w)
