@@ -159,6 +159,7 @@ static uint8_t *frames(struct machine *m, struct conf_page page, uint32_t count)
 {
     if (page.index >= m->config.window_pages || count == 0 || count > m->config.window_pages - page.index)
         violation_unwind(m, 0, VIOLATION_BAD_ACCESS, "a frame outside the window was accessed");
+    redzone_open(m, page.index, count);
     return m->window + (size_t)page.index * PAGE_SIZE;
 }
 

@@ -94,6 +94,9 @@ struct machine_private {
     uint32_t dirty_count;
     uint32_t *changed;
     uint32_t changed_count;
+    uint8_t *guard; /* per window frame, and a list of those that have one: see redzone.c */
+    uint32_t *guarded;
+    uint32_t guarded_count;
     struct hart_private hart[MONITOR_MAX_HARTS];
     struct hart_private hart_at_boot[MONITOR_MAX_HARTS];
     struct machine *at_boot; /* copy of the public part */
@@ -135,6 +138,18 @@ bool memory_mark_pointer(struct machine *m, const void *p, size_t len);
 
 /* Is [p, p + len) within the window as the process sees it? */
 bool memory_points_to_window(const struct machine *m, const void *p, size_t len);
+
+/* --- redzone.c -------------------------------------------------------------------------------------------------- */
+
+/* The monitor is given these window frames: it may touch them, and not their neighbours. */
+void redzone_open(struct machine *m, uint32_t first, uint32_t count);
+
+/* The monitor is done: all of the window is open again. */
+void redzone_end(struct machine *m);
+
+/* Around code that is not the monitor's and may look anywhere. */
+void redzone_lift(struct machine *m);
+void redzone_restore(struct machine *m);
 
 /* --- csr.c ------------------------------------------------------------------------------------------------------ */
 
@@ -224,7 +239,9 @@ static inline void emit(struct machine *m, enum machine_event_kind kind, uint32_
     if (m->on_event == NULL)
         return;
     struct machine_event event = {.kind = kind, .hart = h, .a = a, .b = b, .c = c};
+    redzone_lift(m);
     m->on_event(m->event_data, &event);
+    redzone_restore(m);
 }
 
 /* Deterministic junk: a different number for each (seed, n). */

@@ -68,13 +68,15 @@ bool memory_create(struct machine *m)
     p->frame_flags = calloc(p->frames, 1);
     p->dirty = calloc(p->frames, sizeof(*p->dirty));
     p->changed = calloc(m->config.window_pages, sizeof(*p->changed));
+    p->guard = calloc(m->config.window_pages, 1);
+    p->guarded = calloc(m->config.window_pages, sizeof(*p->guarded));
     p->monitor_at_boot = malloc(p->monitor_bytes);
     /* Mapped rather than allocated: frames that were never written need no memory here either. */
     void *snapshot = mmap(NULL, host_bytes + window_bytes, PROT_READ | PROT_WRITE,
                           MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     p->snapshot = snapshot == MAP_FAILED ? NULL : snapshot;
-    if (p->frame_flags == NULL || p->dirty == NULL || p->changed == NULL || p->monitor_at_boot == NULL ||
-        p->snapshot == NULL)
+    if (p->frame_flags == NULL || p->dirty == NULL || p->changed == NULL || p->guard == NULL || p->guarded == NULL ||
+        p->monitor_at_boot == NULL || p->snapshot == NULL)
         return false;
     fill_window(m);
     memcpy(p->snapshot + host_bytes, window, window_bytes);
@@ -94,6 +96,8 @@ void memory_destroy(struct machine *m)
     free(p->frame_flags);
     free(p->dirty);
     free(p->changed);
+    free(p->guard);
+    free(p->guarded);
     free(p->monitor_at_boot);
 }
 

@@ -94,6 +94,18 @@ static struct world_ctx *checked_frame(struct machine *m, uint32_t h)
     return frame;
 }
 
+/* The trap entry writes to a vCPU's frame in the window, and the monitor goes on using it. */
+static void give_frame(struct machine *m, const struct world_ctx *frame)
+{
+    size_t offset = (size_t)((const uint8_t *)frame - m->window);
+    uint32_t first = (uint32_t)(offset >> PAGE_SHIFT);
+    uint32_t last = (uint32_t)((offset + sizeof(*frame) - 1) >> PAGE_SHIFT);
+
+    for (uint32_t i = first; i <= last; i++)
+        memory_mark_window(m, i);
+    redzone_open(m, first, last - first + 1);
+}
+
 /* What the hardware and the assembly of a real trap entry do. */
 static void store_world(struct machine *m, uint32_t h, const struct trap *t)
 {
@@ -114,7 +126,7 @@ static void store_world(struct machine *m, uint32_t h, const struct trap *t)
     hart->csr[SLOT_mtinst] = t->tinst;
 
     if (frame != &m->monitor->hart[h].host)
-        memory_mark_pointer(m, frame, sizeof(*frame));
+        give_frame(m, frame);
     memcpy(&frame->x[1], &hart->x[1], 31 * sizeof(frame->x[0]));
     frame->pc = hart->pc;
     frame->status = hart->csr[SLOT_mstatus];
@@ -268,6 +280,7 @@ static void outermost(struct machine *m, uint32_t h, const struct entry *entry)
         for (uint32_t i = 0; i < m->config.harts; i++)
             p->hart[i].busy = false;
     }
+    redzone_end(m);
     p->can_unwind = false;
 }
 

@@ -3,6 +3,7 @@
  * Promise: a monitor that breaks a rule of the architecture or of the primitives' contracts is stopped or at least
  * seen, whatever it does; one that keeps them is never accused.
  */
+#include "harness/machine/sanitize.h"
 #include "harness/tests/machine_small_monitor.h"
 
 static struct machine *m;
@@ -431,6 +432,54 @@ static void writes_are_tracked(void)
     act = NULL;
 }
 
+/* --- red zones -------------------------------------------------------------------------------------------------- */
+
+#ifdef SANITIZE_ADDRESS
+static bool forbidden(uint32_t frame)
+{
+    return __asan_address_is_poisoned(m->window + (size_t)frame * 4096) != 0;
+}
+
+static void look_at_zones(void *data, const struct machine_event *event)
+{
+    (void)data, (void)event;
+    for (uint32_t i = 0; i < 1024; i++)
+        CHECK(!forbidden(i));
+}
+
+static void take_frames(struct hart *h)
+{
+    hal_conf_rw(h->monitor, page(10), 2);
+    CHECK(forbidden(9) && !forbidden(10) && !forbidden(11) && forbidden(12));
+    hal_conf_ro(h->monitor, page(12), 1);
+    CHECK(!forbidden(11) && !forbidden(12) && forbidden(13));
+    hal_conf_scrub(h->monitor, page(0));
+    hal_conf_ro(h->monitor, page(1023), 1);
+    CHECK(forbidden(1) && forbidden(1022) && !forbidden(1023));
+    m->on_event = look_at_zones;
+    hal_fence_i(h);
+    m->on_event = NULL;
+    CHECK(forbidden(9) && forbidden(1022));
+    hal_conf_rw(h->monitor, page(5), 1);
+    if (h->tvm_slot != HART_NO_TVM)
+        hal_fatal(h, "unwound");
+}
+
+static void neighbours_are_forbidden(void)
+{
+    act = take_frames;
+    for (unsigned i = 0; i < 2; i++) {
+        m->monitor->hart[0].tvm_slot = i == 0 ? HART_NO_TVM : 0;
+        machine_ecall(m, 0);
+        look_at_zones(NULL, NULL);
+    }
+    machine_reset(m);
+    act = NULL;
+}
+#else
+static void neighbours_are_forbidden(void) {}
+#endif
+
 static void keeping_the_rules_is_quiet(void)
 {
     static const enum machine_event_kind order[] = {
@@ -473,6 +522,7 @@ int main(void)
     delegated_guest_trap();
     boot_that_fails_is_a_finding();
     writes_are_tracked();
+    neighbours_are_forbidden();
     keeping_the_rules_is_quiet();
     machine_destroy(m);
     return test_finish();
