@@ -20,7 +20,7 @@ COLOURS = {"brightgreen": "#2f8f52", "yellow": "#b58900", "red": "#c0392b", "lig
 def badges(results):
     """Name, label, message and colour of each badge."""
     totals = results["totals"]
-    found = max(totals["fuzz_findings"], totals["open_findings"]) + totals["switch_violations"]
+    found = (totals["open_findings"] or totals["fuzz_findings"]) + totals["switch_violations"]
     engines = " + ".join(dict.fromkeys(run["engine"] for run in results["fuzz"]))
     percent = totals["coverage_percent"]
     below = any(run["total"].get("passed") is False for run in results["coverage"])

@@ -24,7 +24,8 @@ FRAGMENT_SCHEMA = os.path.join(os.path.dirname(os.path.abspath(__file__)), "frag
 KINDS = ("fuzz", "replay", "coverage", "plants", "switch", "qemu", "tests", "bench")
 
 MAX_TEXT = 64 << 10
-MAX_FINDINGS = 500
+MAX_FINDINGS = 2000
+MAX_REPRODUCERS = 100
 
 # How to ask each tool for its version; the first match of the pattern in what it prints is the answer.
 TOOLS = (
@@ -184,28 +185,48 @@ def share(part, whole):
 
 
 def read_findings(folder, root):
-    """Reproducers, in the order of severity and name: (list, how many were left out)."""
+    """What was found, in the order of severity and name: (list, how many reproducers were left out).
+
+    A fuzzer keeps many inputs that show one bug. They are one finding here: the shortest trace stands for all.
+    """
     try:
-        entries = sorted(
-            name for name in os.listdir(folder) if not name.startswith(".") and not name.endswith(".part")
-        )
+        entries = sorted(name for name in os.listdir(folder) if not name.startswith("."))
     except (FileNotFoundError, NotADirectoryError):
         return [], 0
-    found = []
-    stems = sorted({os.path.splitext(name)[0] for name in entries if os.path.isfile(os.path.join(folder, name))})
-    for stem in stems:
-        parts = {
-            os.path.splitext(name)[1]: os.path.join(folder, name)
-            for name in entries
-            if os.path.splitext(name)[0] == stem
-        }
-        found.append(finding_of_files(stem, parts, root))
+    stems, folders = {}, []
     for name in entries:
-        path = os.path.join(folder, name)
-        if os.path.isdir(path):
-            found.append(finding_of_folder(name, path, root))
-    found.sort(key=lambda finding: (finding["severity"] or "S9", finding["id"]))
-    return found[:MAX_FINDINGS], max(0, len(found) - MAX_FINDINGS)
+        stem, extension = os.path.splitext(name)
+        if os.path.isdir(os.path.join(folder, name)):
+            folders.append(name)
+        elif extension != ".part":
+            stems.setdefault(stem, {})[extension] = os.path.join(folder, name)
+    found = [finding_of_files(stem, parts, root) for stem, parts in sorted(stems.items())[:MAX_FINDINGS]]
+    found += [finding_of_folder(name, os.path.join(folder, name), root) for name in folders[:MAX_FINDINGS]]
+    return grouped(found), max(0, len(stems) - MAX_FINDINGS) + max(0, len(folders) - MAX_FINDINGS)
+
+
+def grouped(found):
+    """One finding per bug, as far as its reproducers name the same oracle, property and call."""
+    groups = {}
+    for finding in found:
+        name = (finding["oracle"], finding["property"], finding["call"]) if finding["oracle"] else finding["id"]
+        groups.setdefault((finding["status"], name), []).append(finding)
+    findings = []
+    for group in groups.values():
+        group.sort(key=lambda finding: (length_of(finding["trace"]), finding["id"]))
+        first = group[0]
+        engines = sorted({finding["engine"] for finding in group if finding["engine"]})
+        first["engine"] = ", ".join(engines) or None
+        first["severity"] = min((f["severity"] for f in group if f["severity"]), default=None)
+        first["count"] = len(group)
+        first["reproducers"] = [finding["path"] for finding in group[:MAX_REPRODUCERS]]
+        findings.append(first)
+    return sorted(findings, key=lambda finding: (finding["severity"] or "S9", finding["id"]))
+
+
+def length_of(trace):
+    """Lines of a trace; a finding without one comes after all that have one."""
+    return trace.count("\n") if trace else 1 << 32
 
 
 def blank_finding(name, path, root):
@@ -226,6 +247,8 @@ def blank_finding(name, path, root):
         "log": None,
         "status": "open",
         "problem": None,
+        "count": 1,
+        "reproducers": [],
     }
 
 
@@ -313,8 +336,11 @@ STORY = re.compile(
 # The name that `touchstone hunt` gives a finding says the same in short.
 HUNT_NAME = re.compile(r"hunt-(?P<oracle>[A-Z]+)-(?P<property>.+)-(?P<call>\w+)-[0-9a-f]{16}")
 SANITIZER = re.compile(
-    r"^.*?(?:ERROR: (?P<tool>\w+Sanitizer): (?P<what>.*)|(?P<place>\S+): runtime error: (?P<ub>.*))$", re.MULTILINE
+    r"^.*?(?:(?:ERROR|WARNING): (?P<tool>\w+Sanitizer): (?P<what>.*)|(?P<place>\S+?): runtime error: (?P<ub>.*))$",
+    re.MULTILINE,
 )
+# The first line of a stack that is in this project, and not in a sanitizer or the C library.
+OWN_FRAME = re.compile(r"^\s+#\d+ 0x[0-9a-f]+ in (?P<function>\w+) \S*?(?:monitor|harness)/\S+", re.MULTILINE)
 
 
 def describe(finding, log):
@@ -334,8 +360,14 @@ def describe(finding, log):
         return
     sanitizer = SANITIZER.search(log)
     if sanitizer:
+        what = (sanitizer["what"] or sanitizer["ub"]).strip()
+        frame = OWN_FRAME.search(log, sanitizer.end())
+        site = frame.group("function") if frame else sanitizer["place"]
         finding["severity"], finding["oracle"] = "S2", "SAN"
-        finding["title"] = (sanitizer["what"] or f"{sanitizer['ub']} at {sanitizer['place']}").strip()
+        finding["property"] = (what.split()[0] if sanitizer["what"] else "undefined-behaviour") + (
+            f" in {site}" if site else ""
+        )
+        finding["title"] = f"{what} in {site}" if site else what
 
 
 def take_identity(finding, match):
@@ -371,10 +403,12 @@ def totals_of(results):
     return {
         "executions": sum(fragment["executions"] for fragment in results["fuzz"]),
         "fuzz_findings": sum(fragment["findings"] for fragment in results["fuzz"]),
-        "open_findings": sum(finding["status"] == "open" for finding in results["findings"])
+        "open_findings": sum(finding["status"] == "open" for finding in results["findings"]),
+        "open_reproducers": sum(f["count"] for f in results["findings"] if f["status"] == "open")
         + results["findings_left_out"],
         "traces": len(files),
-        "traces_failed": sum(not passed(file["status"]) for file in files),
+        "traces_failed": sum(not passed(file["status"]) and file["status"] != "finding" for file in files),
+        "traces_finding": sum(file["status"] == "finding" for file in files),
         "plants": len(plants),
         "plants_detected": sum(plant["detected"] for plant in plants),
         "checks": len(checks),
@@ -414,7 +448,8 @@ def verdict_of(results):
             into.append(f"{number} {noun}{'' if number == 1 else 's'} {rest}")
 
     count(findings, totals["fuzz_findings"], "input", "found by fuzzing that broke a promise")
-    count(findings, totals["open_findings"], "reproducer", "in findings/")
+    count(findings, totals["open_findings"], "bug", f"with {totals['open_reproducers']} reproducers in findings/")
+    count(findings, totals["traces_finding"], "trace", "of the corpora showed a broken promise")
     count(findings, totals["switch_violations"], "violation", "in the world switch")
     count(failures, totals["traces_failed"], "trace", "of the corpora did not replay as recorded")
     count(failures, totals["plants"] - totals["plants_detected"], "planted bug", "not detected")

@@ -40,7 +40,7 @@ def history_line(results):
         "missing": results["missing"],
         "executions": totals["executions"],
         "edges": max((fuzz["edges"] for fuzz in results["fuzz"]), default=0),
-        "findings": totals["fuzz_findings"] + totals["open_findings"] + totals["switch_violations"],
+        "findings": (totals["open_findings"] or totals["fuzz_findings"]) + totals["switch_violations"],
         "coverage_percent": totals["coverage_percent"],
         "plants": totals["plants"],
         "plants_detected": totals["plants_detected"],

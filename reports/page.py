@@ -91,9 +91,9 @@ def head(results):
         (
             "findings",
             True,
-            totals["fuzz_findings"] + totals["open_findings"] > 0,
-            number(max(totals["fuzz_findings"], totals["open_findings"])),
-            "reproducers kept",
+            totals["fuzz_findings"] + totals["open_findings"] + totals["traces_finding"] > 0,
+            number(totals["open_findings"] or totals["fuzz_findings"] or totals["traces_finding"]),
+            f'{number(totals["open_reproducers"])} reproducers kept',
         ),
         (
             "seed coverage",
@@ -169,14 +169,25 @@ def findings(results):
         if finding["problem"]:
             text += f'<p>{tag("warn", "incomplete")} {esc(finding["problem"])}</p>\n'
         if finding["trace"]:
-            text += f'<pre>{trace(finding["trace"], finding["operation"])}</pre>\n'
+            long = finding["trace"].count("\n") > MANY
+            shown = trace(finding["trace"], finding["operation"])
+            text += f'<pre{" class=log" if long else ""}>{shown}</pre>\n'
+            if long:
+                text += f'<p>Made short by <code>ci/touchstone min {esc(finding["path"])} -o short.trace</code></p>\n'
         if finding["reproduce"]:
             text += f'<p>Shown again by <code>{esc(finding["reproduce"])}</code></p>\n'
+        if finding["count"] > 1:
+            paths = "".join(f"<li><code>{esc(path)}</code></li>" for path in finding["reproducers"])
+            rest = finding["count"] - len(finding["reproducers"])
+            paths += f"<li>and {number(rest)} more</li>" if rest else ""
+            text += folded(
+                f'{number(finding["count"])} inputs show it, this one is the shortest', f"<ul>{paths}</ul>\n"
+            )
         if finding["log"]:
             text += folded("What a replay says", f'<pre class="log">{esc(finding["log"])}</pre>\n')
         text += "</article>\n"
     if results["findings_left_out"]:
-        text += f'<p>{number(results["findings_left_out"])} more are in findings/.</p>\n'
+        text += f'<p>{number(results["findings_left_out"])} more inputs in findings/ were not read.</p>\n'
     return text
 
 
@@ -233,7 +244,7 @@ def replay(results):
         )
         rows = [
             [
-                f'<code>{esc(file["file"])}</code>',
+                f'<code>{esc(file["file"])}</code>{small(file.get("text"))}',
                 number(file["steps"]),
                 f'<code>{esc(file["hash"][:16])}</code>',
                 mark(file["status"]),

@@ -74,7 +74,8 @@ def convert(results, lines):
 
 
 def rule_id(finding):
-    return ".".join(part for part in (finding["oracle"] or "UNEXPLAINED", finding["property"]) if part)
+    name = ".".join(part for part in (finding["oracle"] or "UNEXPLAINED", finding["property"]) if part)
+    return re.sub(r"[^\w.-]+", "-", name)
 
 
 def level(severity):
@@ -124,6 +125,7 @@ def result(finding, rule_index, lines):
         "level": level(finding["severity"]),
         "message": {"text": text},
         "locations": [location(finding, lines)],
+        "occurrenceCount": finding["count"],
         "partialFingerprints": {"touchstoneDedup/v1": fingerprint(finding)},
     }
     steps = code_flow(finding, lines)

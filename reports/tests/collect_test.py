@@ -148,13 +148,23 @@ class Findings(ReportTest):
         )
         self.assertNotIn("\x07", owner["trace"])
 
-    def test_undefined_behaviour_is_named(self):
-        finding = collect.blank_finding("x", "x", ".")
-        collect.describe(finding, "monitor/core/pages.c:7:3: runtime error: shift exponent 64 is too large\n")
-        self.assertEqual(
-            (finding["oracle"], finding["title"]),
-            ("SAN", "shift exponent 64 is too large at monitor/core/pages.c:7:3:"[:-1]),
+    def test_sanitizers_are_named_with_the_place(self):
+        cases = (
+            (
+                "monitor/core/pages.c:7:3: runtime error: shift exponent 64 is too large\n",
+                "undefined-behaviour in monitor/core/pages.c:7:3",
+            ),
+            (
+                "==1==WARNING: MemorySanitizer: use-of-uninitialized-value\n"
+                "    #0 0x1 in memcmp\n    #1 0x2 in route /x/monitor/core/flow.c:1\n",
+                "use-of-uninitialized-value in route",
+            ),
+            ("==1==ERROR: AddressSanitizer: SEGV on unknown address\n", "SEGV"),
         )
+        for log, name in cases:
+            finding = collect.blank_finding("x", "x", ".")
+            collect.describe(finding, log)
+            self.assertEqual((finding["oracle"], finding["property"]), ("SAN", name))
 
     def test_a_closed_finding_does_not_count_and_an_open_one_does(self):
         self.assertEqual(self.results("good")["totals"]["open_findings"], 3)
@@ -172,12 +182,34 @@ class Findings(ReportTest):
         self.assertIn("no .tst", found["lonely"])
 
     def test_too_many_are_counted(self):
-        for index in range(collect.MAX_FINDINGS + 3):
+        limit, collect.MAX_FINDINGS = collect.MAX_FINDINGS, 10
+        self.addCleanup(setattr, collect, "MAX_FINDINGS", limit)
+        for index in range(13):
             self.write("tree", "findings", f"f{index:04}.tst", text="")
         tree = os.path.join(self.folder, "tree")
         results = collect.collect(tree, tree)
-        self.assertEqual((len(results["findings"]), results["findings_left_out"]), (collect.MAX_FINDINGS, 3))
-        self.assertEqual(results["totals"]["open_findings"], collect.MAX_FINDINGS + 3)
+        self.assertEqual((len(results["findings"]), results["findings_left_out"]), (10, 3))
+        self.assertEqual((results["totals"]["open_findings"], results["totals"]["open_reproducers"]), (10, 13))
+
+    def test_inputs_that_show_one_bug_are_one_finding(self):
+        story = (
+            "found by    %s, as crash\n\n"
+            "FINDING x: OWN %s in covh_reclaim_pages (S1 isolation)\n  step 1: h0 x()\n  text\n"
+        )
+        for name, engine, bug, lines in (
+            ("a", "AFL++", "owner", 9),
+            ("b", "libFuzzer", "owner", 3),
+            ("c", "AFL++", "owner", 5),
+            ("d", "AFL++", "scrub", 1),
+        ):
+            self.write("tree", "findings", f"{name}.tst", text="")
+            self.write("tree", "findings", f"{name}.trace", text="line\n" * lines)
+            self.write("tree", "findings", f"{name}.txt", text=story % (engine, bug))
+        tree = os.path.join(self.folder, "tree")
+        owner, scrub = collect.collect(tree, tree)["findings"]
+        self.assertEqual((owner["id"], owner["count"], owner["engine"]), ("b", 3, "AFL++, libFuzzer"))
+        self.assertEqual(owner["reproducers"], ["findings/b.tst", "findings/c.tst", "findings/a.tst"])
+        self.assertEqual((scrub["id"], scrub["count"]), ("d", 1))
 
 
 class Verdicts(ReportTest):
@@ -222,6 +254,11 @@ class Verdicts(ReportTest):
         self.assertEqual(results["verdict"]["reasons"], ["1 step of ci/fuzz failed"])
         self.write("clean", "results", "tests.json", text=body.replace(',"script":"ci/fuzz"', "") % "")
         self.assertNotIn("tests", collect.collect(tree, tree)["missing"])
+
+    def test_a_seed_that_shows_a_broken_promise_is_a_finding(self):
+        body = '"files":[{"file":"a","steps":1,"hash":"","status":"finding","text":"t"}]'
+        self.write("t", "results", "x.json", text='{"schema":"touchstone-fragment/1","kind":"replay",%s}' % body)
+        self.assertEqual(self.state(os.path.join(self.folder, "t")), "finding")
 
     def test_a_violation_of_the_switch_is_a_finding(self):
         body = '{"schema":"touchstone-fragment/1","kind":"switch","violations":1,"edges":[]}'

@@ -85,6 +85,15 @@ class Html(ReportTest):
             self.assertIn(text, parsed.text)
         self.assertEqual(parsed.tags.count("mark"), 1)
 
+    def test_many_inputs_for_one_bug_are_folded(self):
+        results = self.results("good")
+        results["findings"][0].update(count=150, reproducers=["findings/a.tst", "findings/b.tst"])
+        results["findings"][0]["trace"] *= 30
+        parsed = read_page(page.render(results, [], None))
+        self.assertIn("150 inputs show it", parsed.text)
+        self.assertIn("and 148 more", parsed.text)
+        self.assertIn("ci/touchstone min findings/host_abi_fuzzer-0a1b2c3d4e5f.tst", parsed.text)
+
     def test_the_overview_marks_what_is_wrong(self):
         for name, count in (("good", 6), ("clean", 0)):
             parsed = read_page(page.render(self.results(name), [], None))
