@@ -115,8 +115,12 @@ void hal_hgatp_write(struct hart *h, uint64_t value)
 
     emit(m, EVENT_HGATP_WRITE, h->id, value, 0, 0);
     machine_csr_write(m, h->id, CSR_HGATP, value);
-    if (machine_csr_read(m, h->id, CSR_HGATP) != before)
-        m->hart[h->id].hgatp_unfenced = true;
+    if (machine_csr_read(m, h->id, CSR_HGATP) == before)
+        return;
+    m->hart[h->id].hgatp_unfenced = true;
+    /* The hart may walk ahead at any time: first-stage tables of one world through the G-stage of another. */
+    if (machine_csr_read(m, h->id, CSR_VSATP) >> 60 != 0)
+        violation_record(m, h->id, VIOLATION_HGATP_UNFENCED, "hgatp changed while vsatp still translates");
 }
 
 uint64_t hal_hgatp_read(struct hart *h)

@@ -82,7 +82,8 @@ static uint64_t hash_hart(uint64_t hash, const struct machine_hart *hart)
     hash = mix(hash, hart->tlb_next);
     return mix(hash, (uint64_t)hart->priv | (uint64_t)hart->virt << 2 | (uint64_t)hart->parked << 3 |
                          (uint64_t)hart->pmp_unfenced << 4 | (uint64_t)hart->hgatp_unfenced << 5 |
-                         (uint64_t)hart->reserved_set << 6);
+                         (uint64_t)hart->reserved_set << 6 | (uint64_t)hart->guest_cached << 7 |
+                         (uint64_t)hart->guest_vmid << 8);
 }
 
 /* --- monitor ---------------------------------------------------------------------------------------------------- */

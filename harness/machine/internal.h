@@ -191,6 +191,9 @@ struct tlb_space tlb_space_now(const struct machine *m, uint32_t h);
 const struct tlb_entry *tlb_find(const struct machine *m, uint32_t h, struct tlb_space space, uint64_t va_page);
 void tlb_fill(struct machine *m, uint32_t h, const struct tlb_entry *entry);
 
+/* VMID that hgatp names now. */
+uint16_t tlb_vmid_now(const struct machine_hart *hart);
+
 /* sfence.vma, hfence.gvma and hfence.vvma, all with x0, x0. */
 void tlb_fence_all(struct machine *m, uint32_t h);
 

@@ -87,6 +87,8 @@ struct machine_hart {
     bool pmp_unfenced;   /* a PMP entry changed and no full fence followed */
     bool hgatp_unfenced; /* hgatp changed and no full G-stage fence followed */
     bool reserved_set;   /* LR reservation of the current world */
+    bool guest_cached;   /* a TVM ran, and its first-stage translations were not fenced under its VMID since */
+    uint16_t guest_vmid; /* that VMID */
 };
 
 /* What the monitor does to the machine, for oracles that judge order. */
@@ -128,7 +130,7 @@ enum machine_violation_kind {
     VIOLATION_BUDGET,         /* one trap took more primitive steps than MACHINE_STEP_BUDGET */
     VIOLATION_BAD_ACCESS,     /* primitive called with an address outside what its contract allows */
     VIOLATION_PMP_UNFENCED,   /* lower privilege entered with a PMP change not fenced */
-    VIOLATION_HGATP_UNFENCED, /* lower privilege entered with an hgatp change not fenced */
+    VIOLATION_HGATP_UNFENCED, /* lower privilege entered with an hgatp change, or a TVM's VMID, not fenced */
     VIOLATION_WORLD_STATE     /* lower privilege entered with a register file that belongs to no world */
 };
 

@@ -14,8 +14,7 @@
 #define ATP_ASID_SHIFT 44
 #define VMID_MASK 0x3fffu
 
-/* VMID that hgatp names now. */
-static uint16_t current_vmid(const struct machine_hart *hart)
+uint16_t tlb_vmid_now(const struct machine_hart *hart)
 {
     return (uint16_t)(hart->csr[SLOT_hgatp] >> ATP_ASID_SHIFT & VMID_MASK);
 }
@@ -29,7 +28,7 @@ struct tlb_space tlb_space_now(const struct machine *m, uint32_t h)
     if (!space.bare)
         space.asid = (uint16_t)(root >> ATP_ASID_SHIFT);
     if (space.virt)
-        space.vmid = current_vmid(hart);
+        space.vmid = tlb_vmid_now(hart);
     return space;
 }
 
@@ -76,11 +75,18 @@ static void forget(struct machine *m, uint32_t h, struct tlb_entry *e)
 
 void tlb_fence_all(struct machine *m, uint32_t h)
 {
-    /* hfence.gvma x0, x0 takes the entries of every VMID, which leaves nothing for hfence.vvma to choose from. */
+    struct machine_hart *hart = &m->hart[h];
+
+    /*
+     * hfence.gvma x0, x0 takes the entries here of every VMID. Hardware may keep the stages apart, and then those of the
+     * first stage are left to hfence.vvma, which means the VMID of this moment only.
+     */
+    if (hart->guest_vmid == tlb_vmid_now(hart))
+        hart->guest_cached = false;
     if (m->private->hart[h].tlb_valid == 0)
         return;
     for (unsigned i = 0; i < MACHINE_TLB_ENTRIES; i++)
-        m->hart[h].tlb[i].valid = false;
+        hart->tlb[i].valid = false;
     m->private->hart[h].tlb_valid = 0;
 }
 
@@ -110,12 +116,12 @@ static void fence_first_stage(struct machine *m, uint32_t h, bool virt, uint16_t
 
 void machine_sfence_vma(struct machine *m, uint32_t h, bool all_va, uint64_t va, bool all_asid, uint64_t asid)
 {
-    fence_first_stage(m, h, m->hart[h].virt, current_vmid(&m->hart[h]), all_va, va, all_asid, asid);
+    fence_first_stage(m, h, m->hart[h].virt, tlb_vmid_now(&m->hart[h]), all_va, va, all_asid, asid);
 }
 
 void machine_hfence_vvma(struct machine *m, uint32_t h, bool all_va, uint64_t va, bool all_asid, uint64_t asid)
 {
-    fence_first_stage(m, h, true, current_vmid(&m->hart[h]), all_va, va, all_asid, asid);
+    fence_first_stage(m, h, true, tlb_vmid_now(&m->hart[h]), all_va, va, all_asid, asid);
 }
 
 void machine_hfence_gvma(struct machine *m, uint32_t h, bool all_gpa, uint64_t gpa_shifted, bool all_vmid,

@@ -143,6 +143,8 @@ static void judge_world(struct machine *m, uint32_t h, bool host_guest)
         violation_record(m, h, VIOLATION_PMP_UNFENCED, "a PMP entry changed and no fence followed");
     if (hart->hgatp_unfenced)
         violation_record(m, h, VIOLATION_HGATP_UNFENCED, "hgatp changed and no fence followed");
+    if (hart->guest_cached && !hart->virt)
+        violation_record(m, h, VIOLATION_HGATP_UNFENCED, "the host was entered with a TVM's VMID not fenced");
     if (hart->virt && !tvm && !host_guest)
         violation_record(m, h, VIOLATION_WORLD_STATE, "V=1 entered while no TVM is on the hart");
     if (!hart->virt && tvm)
@@ -166,6 +168,10 @@ static void load_world(struct machine *m, uint32_t h, bool host_guest)
     status |= (status & STATUS_MPIE) != 0 ? STATUS_MIE : 0;
     csr_mstatus_write(m, h, (status & ~(STATUS_MPP | STATUS_MPV)) | STATUS_MPIE);
     judge_world(m, h, host_guest);
+    if (hart->virt && m->monitor->hart[h].tvm_slot != HART_NO_TVM) {
+        hart->guest_cached = true;
+        hart->guest_vmid = tlb_vmid_now(hart);
+    }
 }
 
 /* Hart `h` has left the monitor: park it, or let the chosen world run. */

@@ -176,6 +176,31 @@ static void fence_before_hgatp(struct hart *h)
     hal_hgatp_write(h, UINT64_C(9) << 60 | UINT64_C(5) << 44 | HOST(4) >> 12);
 }
 
+static void hgatp_under_vsatp(struct hart *h)
+{
+    hal_vsatp_write(h, UINT64_C(8) << 60);
+    hal_hgatp_write(h, UINT64_C(9) << 60 | UINT64_C(5) << 44 | HOST(4) >> 12);
+    hal_fence_all(h);
+}
+
+/* A TVM runs and leaves; the only fence comes when hgatp names the host again. */
+static void fence_for_the_wrong_vmid(struct hart *h)
+{
+    if (h->tvm_slot == HART_NO_TVM) {
+        h->tvm_slot = 0;
+        h->frame->status = MPP(1) | MPV;
+        hal_hgatp_write(h, UINT64_C(9) << 60 | UINT64_C(5) << 44 | HOST(4) >> 12);
+        hal_fence_all(h);
+        hal_ipi_send(h, h->id); /* which takes the TVM off again at once */
+        machine_csr_write(m, 0, 0x304, 8);
+        return;
+    }
+    h->tvm_slot = HART_NO_TVM;
+    h->frame->status = MPP(1);
+    hal_hgatp_write(h, 0);
+    hal_fence_all(h);
+}
+
 static void guest_without_tvm(struct hart *h)
 {
     h->frame->status = MPP(1) | MPV;
@@ -249,6 +274,8 @@ static void every_breach_is_seen(void)
         {"PMP without fence", pmp_without_fence, VIOLATION_PMP_UNFENCED, false},
         {"PMP address after the fence", pmp_address_after_fence, VIOLATION_PMP_UNFENCED, false},
         {"fence before hgatp", fence_before_hgatp, VIOLATION_HGATP_UNFENCED, false},
+        {"hgatp under vsatp", hgatp_under_vsatp, VIOLATION_HGATP_UNFENCED, false},
+        {"VMID not fenced", fence_for_the_wrong_vmid, VIOLATION_HGATP_UNFENCED, false},
         {"guest without TVM", guest_without_tvm, VIOLATION_WORLD_STATE, false},
         {"host with TVM", host_with_tvm, VIOLATION_WORLD_STATE, false},
         {"M-mode as a world", stay_in_m_mode, VIOLATION_WORLD_STATE, true},

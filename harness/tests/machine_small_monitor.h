@@ -41,6 +41,7 @@ bool monitor_boot_hart(struct hart *h, bool boot, uint64_t entry, uint64_t opaqu
         return false;
     for (unsigned i = 0; i < PMP_ENTRIES; i++)
         hal_pmp_write(h, i, i == 15 ? PMP_NAPOT | PMP_R | PMP_W | PMP_X : 0, UINT64_MAX);
+    hal_vsatp_write(h, 0);
     hal_hgatp_write(h, 0);
     hal_fence_all(h);
     h->host.status = MPP(1);
