@@ -169,9 +169,9 @@ bool world_step(struct world *w, const struct trace_op *op, struct step_result *
         if (s.result->kind == EXPECT_ENTER)
             guest_plant_markers(w, s.hart);
     }
-    w->step++;
-    if (!w->finding.found && w->step % STEPS_PER_AUDIT == 0)
+    if (!w->finding.found && (w->step + 1) % STEPS_PER_AUDIT == 0)
         oracle_audit(w);
+    w->step++;
     return !w->finding.found;
 }
 
@@ -187,8 +187,12 @@ bool world_run(struct world *w, const struct trace *t)
 
 bool world_audit(struct world *w)
 {
-    if (!w->finding.found)
-        oracle_audit(w);
+    if (w->finding.found)
+        return false;
+    oracle_audit(w);
+    /* What an audit sees belongs to the operation before it. */
+    if (w->finding.found && w->finding.step > 0)
+        w->finding.step--;
     return !w->finding.found;
 }
 

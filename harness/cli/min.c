@@ -72,6 +72,9 @@ static bool simplify_argument(struct minimiser *m, uint32_t i, unsigned a)
     static const uint64_t simpler[] = {0, 1};
     const struct trace_op *op = &m->best.op[i];
 
+    /* "The first TVM" tells more than the number 1. */
+    if (op->kind[a] == ARG_TVM)
+        return false;
     for (size_t s = 0; s < sizeof(simpler) / sizeof(simpler[0]); s++) {
         if (op->kind[a] == ARG_RAW && op->a[a] <= simpler[s])
             return false;

@@ -263,8 +263,12 @@ void oracle_after(struct world *w, uint32_t hart, const struct trace_op *op)
     liv_after(w);
     if (o->entered)
         ord_after(w);
-    if ((w->oracles & (ORACLE_OWN | ORACLE_ORD)) == 0 || w->finding.found || w->machine->halted)
+    if ((w->oracles & (ORACLE_OWN | ORACLE_ORD)) == 0 || w->finding.found)
         return;
+    if (w->machine->halted) {
+        transition_halted(w);
+        return;
+    }
 
     uint32_t count = machine_changes(w->machine, &frames);
     if (o->entered)
@@ -274,6 +278,7 @@ void oracle_after(struct world *w, uint32_t hart, const struct trace_op *op)
     if (o->entered) {
         own_after(w);
         registers_after(w);
+        result_after(w);
     }
     access_after(w);
     transition_sync(w);

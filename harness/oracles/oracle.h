@@ -12,6 +12,7 @@
  *   access.c       PMP and translation caches: nobody reaches what the records deny
  *   registers.c    registers across a world switch: the host's, the guest's, and how a guest is confined
  *   secret.c       values of a guest in places that the host sees
+ *   result.c       answers of calls, and arguments that no call may accept
  *   ord.c          order of fences, scrubs, isolation and register loads; single reads of host memory
  *   liv.c          locks, bounded work, fatal stops, misuse of primitives
  */
@@ -43,7 +44,6 @@ struct world_image {
     uint64_t f[32];
     uint64_t fcsr;
     uint64_t csr[HOST_CSR_COUNT]; /* host_csrs or guest_csrs, by whose image it is */
-    bool csrs_known;
 };
 
 /* One hart's last entry into the monitor during this step. */
@@ -212,6 +212,8 @@ const char *page_state_name(unsigned state);
 void transition_reset(struct world *w);
 /* Judge what this step changed, against the old records and contents; fills `changed` and `written`. */
 void transition_after(struct world *w, const uint32_t *frames, uint32_t frame_count);
+/* The system was reset: what did the monitor leave in memory? */
+void transition_halted(struct world *w);
 /* Take over the new records and contents. */
 void transition_sync(struct world *w);
 
@@ -229,6 +231,9 @@ void registers_after(struct world *w);
 void secret_after(struct world *w);
 void secret_trap_to_host(struct world *w);
 void secret_write(struct world *w, uint32_t hart, uint64_t address, uint64_t len);
+
+/* result.c */
+void result_after(struct world *w);
 
 /* liv.c */
 void liv_after(struct world *w);

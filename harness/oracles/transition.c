@@ -606,6 +606,22 @@ void transition_after(struct world *w, const uint32_t *frames, uint32_t frame_co
     }
 }
 
+void transition_halted(struct world *w)
+{
+    struct oracle_state *o = w->oracle_state;
+
+    if (!o->entered)
+        return;
+    for (uint32_t frame = 0; frame < o->pages; frame++) {
+        if (o->record[frame].state != PAGE_NONCONF && !oracle_is_zero(frame_bytes(w, frame), PAGE_SIZE)) {
+            oracle_report(w, ORACLE_OWN, S0_CONFIDENTIALITY, "reset-scrub",
+                          "frame %u (%s) outlives the system reset with content in it", frame,
+                          page_state_name(o->record[frame].state));
+            return;
+        }
+    }
+}
+
 void transition_sync(struct world *w)
 {
     struct oracle_state *o = w->oracle_state;

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Lets the harness loose on a planted build and says what it saw first.
 
-Order: the seeds with their expectations, then the hunt, each on the fast build and on the one with sanitizers; then, if
+Order: the seeds with their expectations, then the hunt, each on the fast build and on those with sanitizers; then, if
 nothing was seen or the patch is about the hardware, the world switch of the patched firmware on Unicorn and its boot in
 QEMU. The first that objects decides, unless the clean monitor makes it
 object to the same trace: then the harness is wrong, and that is no detection. Its name is the oracle of the verdict:
@@ -11,6 +11,7 @@ object to the same trace: then the harness is wrong, and that is no detection. I
   REG           the register replay on Unicorn  BOOT  the payload in QEMU
 """
 
+import ctypes
 import json
 import os
 import re
@@ -25,8 +26,10 @@ import time
 import planting
 
 HUNT_EXIT = {0, 5}
+ADDR_NO_RANDOMIZE = 0x0040000
 SANITIZER_OPTIONS = {
     "ASAN_OPTIONS": "abort_on_error=1:detect_leaks=0:allocator_may_return_null=1",
+    "MSAN_OPTIONS": "abort_on_error=1",
     "UBSAN_OPTIONS": "abort_on_error=1:print_stacktrace=0",
 }
 
@@ -67,6 +70,8 @@ class Children:
     def run(self, words, env, limit, folder):
         """Returns (exit code, output, errors, processor seconds). `limit`: processor seconds before it is killed."""
         def bound():
+            # Many random bits in addresses do not go well with the shadow memory of sanitizers.
+            ctypes.CDLL(None).personality(ADDR_NO_RANDOMIZE)
             resource.setrlimit(resource.RLIMIT_CPU, (int(limit) + 1, int(limit) + 3))
             resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
@@ -106,7 +111,7 @@ class Children:
 
 def sanitizer_text(errors):
     """The line in which a sanitizer says what it saw, without addresses."""
-    for pattern in (r"ERROR: \w+Sanitizer: ([^\n]*)", r"runtime error: ([^\n]*)"):
+    for pattern in (r"(?:ERROR|WARNING): \w+Sanitizer: ([^\n]*)", r"runtime error: ([^\n]*)"):
         match = re.search(pattern, errors)
         if match:
             text = re.sub(r"0x[0-9a-f]{6,}", "(address)", match.group(1))
@@ -235,8 +240,10 @@ class Judge:
     def host(self, plant, source, verdict):
         programs = {}
         budget_start = verdict.cpu_seconds
-        for kind, variant, share in (("seeds", "plain", 0), ("seeds", "san", 0), ("hunt", "plain", 0.6),
-                                     ("hunt", "san", 1.0)):
+        for kind, variant, share in (("seeds", "plain", 0), ("seeds", "san", 0), ("seeds", "init", 0), ("hunt", "plain", 0.6),
+                                     ("hunt", "san", 0.5), ("hunt", "init", 1.0)):
+            if not self.builder.available(variant):
+                continue
             if variant not in programs:
                 programs[variant] = self.builder.host(plant, source, variant)
             left = self.seconds - (verdict.cpu_seconds - budget_start)
@@ -272,6 +279,10 @@ class Judge:
     # ---------------------------------------------------------------- all
 
     def judge(self, plant):
+        with self.builder.alone(plant.id):
+            return self.judge_alone(plant)
+
+    def judge_alone(self, plant):
         """The verdict on one plant as the object that --json prints."""
         verdict = Verdict()
         failure = None

@@ -2,27 +2,36 @@
 """Patches, and builds of a patched monitor with the harness around it.
 
 A host build compiles only what the patch changed and takes everything else from a cache of clean objects, unless the
-patch changes a header. The cache is keyed by the content of all sources, so it never serves an old object.
+patch changes a header. The cache is keyed by the content of all sources, so it never serves an old object. Sources are
+read from a copy made at the start: somebody may be editing the tree meanwhile. Several runs may share a work folder.
 """
 
+import contextlib
+import fcntl
 import glob
 import hashlib
 import os
 import re
 import shutil
 import subprocess
+import tempfile
 import threading
+import time
 
 BEARSSL = "bearssl-0.6+dfsg.1"
 WARNINGS = ["-w"]  # a bug may well cause a warning; that is not how it is to be found
 MONITOR = ("monitor/core", "monitor/host_flow", "monitor/guest_flow", "monitor/crossing")
+COPIED = ("monitor", "harness", "emulation", "CMakeLists.txt")
+UNUSED_SECONDS = 86400  # clean objects that nobody used for so long are removed
 HARNESS = ("harness/machine", "harness/agents", "harness/oracles", "harness/trace", "harness/cli")
 
-# What the harness runs on. "plain" is fast; "san" sees memory errors and gives uninitialised variables a pattern.
+# What the harness runs on: compiler (None: $CC or gcc), flags to compile and to link with. "plain" is fast, "san" sees
+# memory errors, "init" sees bytes leave the monitor that were never written. The last needs clang and is left out without.
 VARIANTS = {
-    "plain": (["-O2"], []),
-    "san": (["-O1", "-fno-omit-frame-pointer", "-fsanitize=address,undefined", "-fno-sanitize-recover=all",
-             "-ftrivial-auto-var-init=pattern"], ["-fsanitize=address,undefined"]),
+    "plain": (None, ["-O2"], []),
+    "san": (None, ["-O1", "-fno-omit-frame-pointer", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"],
+            ["-fsanitize=address,undefined"]),
+    "init": ("clang-14", ["-O1", "-fno-omit-frame-pointer", "-fsanitize=memory"], ["-fsanitize=memory"]),
 }
 
 
@@ -72,8 +81,28 @@ class Builder:
         self.bearssl = os.path.join(cache, BEARSSL)
         self.lock = threading.Lock()
         self.clean = {}
+        os.makedirs(work, exist_ok=True)
+        self.tree = tempfile.mkdtemp(prefix="tree-", dir=work)
+        self.copy(source, self.tree)
+
+    def close(self):
+        shutil.rmtree(self.tree, ignore_errors=True)
+
+    @contextlib.contextmanager
+    def alone(self, name):
+        """No other run, and no other thread, is in a section of the same name."""
+        with open(os.path.join(self.work, name + ".lock"), "w", encoding="utf-8") as stream:
+            fcntl.flock(stream, fcntl.LOCK_EX)
+            yield
 
     # ---------------------------------------------------------------- commands
+
+    def compiler(self, variant):
+        return VARIANTS[variant][0] or self.cc
+
+    def available(self, variant):
+        """Only the compiler of a variant that is a bonus may be missing."""
+        return VARIANTS[variant][0] is None or shutil.which(VARIANTS[variant][0]) is not None
 
     def run(self, words, folder=None):
         done = subprocess.run(words, cwd=folder, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
@@ -90,14 +119,18 @@ class Builder:
         target = os.path.join(self.work, plant.id, "source")
         shutil.rmtree(os.path.join(self.work, plant.id), ignore_errors=True)
         os.makedirs(target)
-        for name in ("monitor", "harness", "emulation", "CMakeLists.txt"):
-            full = os.path.join(self.source, name)
+        self.copy(self.tree, target)
+        self.apply(plant, target)
+        return target
+
+    @staticmethod
+    def copy(source, target):
+        for name in COPIED:
+            full = os.path.join(source, name)
             if os.path.isdir(full):
                 shutil.copytree(full, os.path.join(target, name), ignore=shutil.ignore_patterns("__pycache__", "*.pyc"))
             elif os.path.exists(full):
                 shutil.copy2(full, target)
-        self.apply(plant, target)
-        return target
 
     def apply(self, plant, target):
         if shutil.which("patch"):
@@ -134,15 +167,15 @@ class Builder:
         return inside.replace(os.sep, "-")[:-2] + ".o"
 
     def compile(self, root, unit, flags, variant, target):
-        words = [self.cc, "-g1", *VARIANTS[variant][0], "-I" + root, "-isystem", os.path.join(self.bearssl, "inc"), *flags,
+        words = [self.compiler(variant), "-g1", *VARIANTS[variant][1], "-I" + root, "-isystem", os.path.join(self.bearssl, "inc"), *flags,
                  "-c", unit, "-o", target]
         self.run(words)
 
     def digest(self, variant):
         """Of everything that decides about clean objects."""
-        total = hashlib.sha256(repr((self.cc, VARIANTS[variant], self.source)).encode())
+        total = hashlib.sha256(repr((self.compiler(variant), VARIANTS[variant], self.source)).encode())
         for top in ("monitor", "harness"):
-            for folder, names, files in os.walk(os.path.join(self.source, top)):
+            for folder, names, files in os.walk(os.path.join(self.tree, top)):
                 names.sort()
                 for name in sorted(files):
                     if name.endswith((".c", ".h", ".def")) and os.sep + "tests" not in folder:
@@ -154,41 +187,45 @@ class Builder:
     def clean_objects(self, variant):
         """Folder of objects of the clean tree; made once."""
         with self.lock:
-            if variant in self.clean:
-                return self.clean[variant]
-            need(self.cc, "gcc")
-            if not os.path.isdir(self.bearssl):
-                raise MissingTool(f"{self.bearssl} is missing: run ci/fetch-bearssl")
-            common = os.path.join(self.work, "clean")
-            folder = os.path.join(common, f"{variant}-{self.digest(variant)}")
-            if not os.path.exists(os.path.join(folder, "complete")):
-                for old in glob.glob(os.path.join(common, variant + "-*")):
+            if variant not in self.clean:
+                need(self.compiler(variant), "gcc")
+                if not os.path.isdir(self.bearssl):
+                    raise MissingTool(f"{self.bearssl} is missing: run ci/fetch-bearssl")
+                with self.alone("clean"):
+                    self.clean[variant] = self.make_clean(variant)
+            return self.clean[variant]
+
+    def make_clean(self, variant):
+        common = os.path.join(self.work, "clean")
+        folder = os.path.join(common, f"{variant}-{self.digest(variant)}")
+        complete = os.path.join(folder, "complete")
+        if not os.path.exists(complete):
+            for old in glob.glob(os.path.join(common, "*")):
+                if time.time() - os.path.getmtime(old) > UNUSED_SECONDS:
                     shutil.rmtree(old, ignore_errors=True)
-                os.makedirs(folder)
-                todo = list(self.units(self.source))
-                workers = [threading.Thread(target=self.compile_some, args=(todo, variant, folder)) for _ in range(2)]
-                self.failure = None
-                for worker in workers:
-                    worker.start()
-                for worker in workers:
-                    worker.join()
-                if self.failure is not None:
-                    raise BuildFailed(f"the clean tree does not compile: {self.failure}")
-                with open(os.path.join(folder, "complete"), "w", encoding="utf-8"):
-                    pass
-            self.clean[variant] = folder
-            return folder
+            shutil.rmtree(folder, ignore_errors=True)
+            os.makedirs(folder)
+            todo = list(self.units(self.tree))
+            workers = [threading.Thread(target=self.compile_some, args=(todo, variant, folder)) for _ in range(2)]
+            self.failure = None
+            for worker in workers:
+                worker.start()
+            for worker in workers:
+                worker.join()
+            if self.failure is not None:
+                raise BuildFailed(f"the clean tree does not compile: {self.failure}")
+            self.link(variant, sorted(glob.glob(os.path.join(folder, "*.o"))), os.path.join(folder, "touchstone"))
+            with open(complete, "w", encoding="utf-8"):
+                pass
+        os.utime(folder)
+        return folder
 
     def clean_program(self, variant):
         """`touchstone` of the clean tree, built like a planted one."""
-        folder = self.clean_objects(variant)
-        program = os.path.join(folder, "touchstone")
-        with self.lock:
-            if not os.path.exists(program):
-                self.run([self.cc, *VARIANTS[variant][1], *sorted(glob.glob(os.path.join(folder, "*.o"))), "-o",
-                          program + ".part"])
-                os.replace(program + ".part", program)
-        return program
+        return os.path.join(self.clean_objects(variant), "touchstone")
+
+    def link(self, variant, objects, program):
+        self.run([self.compiler(variant), *VARIANTS[variant][2], *objects, "-o", program])
 
     def compile_some(self, todo, variant, folder):
         while self.failure is None:
@@ -197,7 +234,7 @@ class Builder:
             except IndexError:
                 return
             try:
-                self.compile(self.source, unit, flags, variant, os.path.join(folder, self.object_name(self.source, unit)))
+                self.compile(self.tree, unit, flags, variant, os.path.join(folder, self.object_name(self.tree, unit)))
             except BuildFailed as failure:
                 self.failure = failure
 
@@ -218,7 +255,7 @@ class Builder:
             objects.append(os.path.join(folder, name))
             self.compile(root, unit, flags, variant, objects[-1])
         program = os.path.join(folder, "touchstone")
-        self.run([self.cc, *VARIANTS[variant][1], *objects, "-o", program])
+        self.link(variant, objects, program)
         return program
 
     # ---------------------------------------------------------------- firmware

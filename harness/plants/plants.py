@@ -7,6 +7,7 @@ missing; 4 the environment is in the way; 130 interrupted. With --control: 0 all
 """
 
 import argparse
+import atexit
 import concurrent.futures
 import glob
 import json
@@ -109,6 +110,7 @@ HEADER = f"{'id':<24} {'reached':<8} {'triggered':<10} {'detected':<9} {'first':
 def scoreboard(chosen, plants):
     children = judging.Children()
     builder = planting.Builder(SOURCE, os.path.join(BUILD, "plants"))
+    atexit.register(builder.close)
     judge = judging.Judge(builder, BUILD, chosen.seconds, children, chosen.blind)
     if chosen.witness:
         os.makedirs(chosen.witness, exist_ok=True)

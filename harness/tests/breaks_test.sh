@@ -13,11 +13,18 @@ case ${BUILD_DIR##*/} in
         ;;
 esac
 
+wanted=0
 for patch in "$SOURCE_DIR"/harness/tests/breaks/*.patch; do
     set -- "$@" --patch "$patch"
+    wanted=$((wanted + 1))
 done
-[ $# -ge 10 ] || fail "the patches are there"
 touchstone plants --json --seconds 60 "$@"
+if [ "$code" -eq 3 ]; then
+    cat "$scratch/err"
+    exit 77
+fi
 cat "$scratch/err"
 expect 0 "every break is detected"
+holds "there are at least ten" test "$wanted" -ge 10
+holds "each was judged and detected" test "$(grep -c '"detected": true' "$scratch/out")" -eq "$wanted"
 finish

@@ -71,6 +71,40 @@ static inline void sabotage_at_leave(struct world *w, void (*act)(struct world *
     sabotage_begin(w, EVENT_LEAVE_MONITOR, BEFORE_EVENT, act);
 }
 
+/*
+ * The oracles are shown other arguments than the monitor gets: what a monitor does that uses the wrong one. The real
+ * registers come back right after the entry.
+ */
+static uint64_t shown_value;
+static unsigned shown_register;
+
+static void show_other_argument(void *data, const struct machine_event *event)
+{
+    struct sabotage *s = data;
+    uint64_t *x = &s->w->machine->hart[event->hart].x[10 + shown_register];
+
+    if (event->kind == EVENT_LEAVE_MONITOR && shown_register >= 2)
+        *x = shown_value; /* a0 and a1 hold the answer; the others must seem untouched */
+    if (event->kind != EVENT_ENTER_MONITOR) {
+        s->watching(s->w, event);
+        return;
+    }
+    uint64_t real_value = *x;
+    *x = shown_value;
+    s->watching(s->w, event);
+    *x = real_value;
+    s->fired = true;
+}
+
+static inline void show_argument(struct world *w, unsigned number, uint64_t value)
+{
+    sabotage_now = (struct sabotage){.w = w, .watching = w->machine->on_event};
+    shown_register = number;
+    shown_value = value;
+    w->machine->on_event = show_other_argument;
+    w->machine->event_data = &sabotage_now;
+}
+
 /* One byte of window frame `frame`, written the way that the machine notices. */
 static inline void scribble(struct world *w, uint32_t frame, uint32_t offset)
 {

@@ -181,38 +181,6 @@ static void frames_change_hands_clean(void)
     step_finds(w, S0_CONFIDENTIALITY, "scrub");
 }
 
-/*
- * The oracles are shown other arguments than the monitor gets: what a monitor does that uses the wrong one. The real
- * registers come back right after the entry.
- */
-static uint64_t shown_value, real_value;
-static unsigned shown_register;
-
-static void show_other_argument(void *data, const struct machine_event *event)
-{
-    struct sabotage *s = data;
-    uint64_t *x = &s->w->machine->hart[event->hart].x[10 + shown_register];
-
-    if (event->kind != EVENT_ENTER_MONITOR) {
-        s->watching(s->w, event);
-        return;
-    }
-    real_value = *x;
-    *x = shown_value;
-    s->watching(s->w, event);
-    *x = real_value;
-    s->fired = true;
-}
-
-static void show_argument(struct world *w, unsigned number, uint64_t value)
-{
-    sabotage_now = (struct sabotage){.w = w, .watching = w->machine->on_event};
-    shown_register = number;
-    shown_value = value;
-    w->machine->on_event = show_other_argument;
-    w->machine->event_data = &sabotage_now;
-}
-
 static void calls_do_what_their_arguments_say(void)
 {
     const uint64_t gpa = KIT_GPA + 4 * PAGE_SIZE;
