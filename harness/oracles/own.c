@@ -24,15 +24,15 @@
 
 const char *page_state_name(unsigned state)
 {
-    static const char *const names[] = {"NONCONF",    "CONVERTING", "CONF_FREE", "TVM_ROOT", "TVM_STATE",
-                                        "VCPU_STATE", "TABLE_POOL", "TABLE",     "DATA",     "BUSY"};
+    static const char *const names[] = {"NONCONF",    "CONVERTING", "CONF_FREE", "TVM_ROOT", "TVM_STATE", "VCPU_STATE",
+                                        "TABLE_POOL", "TABLE",      "DATA",      "BLOCKED",  "RESERVE",   "BUSY"};
 
     return state < sizeof(names) / sizeof(names[0]) ? names[state] : "no state";
 }
 
 static bool state_is_owned(unsigned state)
 {
-    return state >= PAGE_TVM_ROOT && state <= PAGE_DATA;
+    return state >= PAGE_TVM_ROOT && state <= PAGE_RESERVE;
 }
 
 static const uint8_t *frame_bytes(const struct world *w, uint32_t frame)

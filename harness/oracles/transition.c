@@ -29,7 +29,7 @@ static uint8_t *old_bytes(struct oracle_state *o, uint32_t frame)
 
 static bool state_is_owned(unsigned state)
 {
-    return state >= PAGE_TVM_ROOT && state <= PAGE_DATA;
+    return state >= PAGE_TVM_ROOT && state <= PAGE_RESERVE;
 }
 
 /* --- the global fence, from the calls alone --------------------------------------------------------------------- */
@@ -356,6 +356,8 @@ static void judge_content(struct world *w, uint32_t frame)
             property = "error-changed-state";
         break;
     case PAGE_CONF_FREE:
+    case PAGE_BLOCKED:
+    case PAGE_RESERVE:
     case PAGE_BUSY: break;
     }
     if (property == NULL)

@@ -96,6 +96,8 @@ struct tvm_create_params {
 #define NACL_SHMEM_NONE UINT64_MAX
 
 /* HSM hart states as hart_get_status reports them. */
+#define SBI_HSM_SUSPEND_RETENTIVE 0x00000000u
+#define SBI_HSM_SUSPEND_NON_RETENTIVE 0x80000000u
 enum sbi_hsm_state {
     SBI_HSM_STARTED = 0,
     SBI_HSM_STOPPED = 1,

@@ -28,6 +28,8 @@ static bool platform_valid(const struct platform *p)
         return false;
     if (p->gstage_mode < GSTAGE_SV39X4 || p->gstage_mode > GSTAGE_SV57X4 || p->vmid_bits > 14)
         return false;
+    if (p->reserve_pages > p->window_pages || p->vlenb > VECTOR_VLENB_MAX)
+        return false;
     if ((p->ram_base & PAGE_MASK) != 0 || (p->ram_size & PAGE_MASK) != 0 || p->ram_base > UINT64_MAX - p->ram_size)
         return false;
     if (!napot_range(p->monitor_base, p->monitor_size) || !napot_range(p->window_base, window_size))
@@ -53,8 +55,9 @@ bool monitor_init(struct monitor *m, const struct platform *platform)
         h->tvm_slot = HART_NO_TVM;
         h->hsm_state = SBI_HSM_STOPPED;
     }
+    uint32_t reserve = platform->window_pages - platform->reserve_pages;
     for (uint32_t i = 0; i < platform->window_pages; i++)
-        page_record_set(m, (struct conf_page){i}, PAGE_NONCONF);
+        page_record_set(m, (struct conf_page){i}, i < reserve ? PAGE_NONCONF : PAGE_CONF_FREE);
     return true;
 }
 

@@ -15,6 +15,23 @@ uint64_t gstage_gpa_limit(uint32_t mode);
 /* hgatp value that selects the tables of this TVM. */
 uint64_t gstage_hgatp(const struct monitor *m, const struct tvm *t);
 
+/*
+ * What the tables say about one guest-physical page. A blocked leaf keeps everything but its V bit, and the version of
+ * the TVM's fence at which it was blocked, modulo 1024 (an age computed from it is never more than the true one).
+ */
+enum leaf_kind { LEAF_NONE = 0, LEAF_DATA, LEAF_SHARED, LEAF_DATA_BLOCKED, LEAF_SHARED_BLOCKED };
+
+struct gstage_leaf {
+    enum leaf_kind kind;
+    bool large;               /* the page is part of a 2 MiB leaf */
+    struct conf_page frame;   /* LEAF_DATA, LEAF_DATA_BLOCKED: the frame behind this very page */
+    struct nonconf_addr host; /* LEAF_SHARED, LEAF_SHARED_BLOCKED: the host page behind this very page */
+    uint32_t version;         /* blocked: see above */
+};
+
+/* The leaf at `gpa` (valid, any alignment). Slot lock held. */
+struct gstage_leaf gstage_lookup(const struct monitor *m, const struct tvm *t, struct gpa gpa);
+
 /* Is the page at `gpa` (valid, any alignment) mapped? Slot lock held. */
 bool gstage_is_mapped(const struct monitor *m, const struct tvm *t, struct gpa gpa);
 

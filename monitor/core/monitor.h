@@ -33,6 +33,8 @@ struct platform {
     uint64_t window_base;
     uint32_t window_pages;
     uint64_t mmio_base, mmio_size; /* machine-mode devices (CLINT): closed to both worlds; size 0 if none */
+    uint32_t reserve_pages; /* the last frames of the window: free for promote_to_tvm from the start, never converted */
+    uint32_t vlenb;         /* bytes of a vector register, at most VECTOR_VLENB_MAX; 0: no vector unit for guests */
     uint32_t harts;
     uint32_t gstage_mode; /* GSTAGE_*; the widest of Sv48x4 and Sv39x4 that the harts have */
     uint32_t vmid_bits;   /* implemented VMIDLEN */
@@ -51,17 +53,19 @@ enum page_state {
     PAGE_TABLE_POOL = 6, /* page-table page of `owner`, not yet linked into its tables */
     PAGE_TABLE = 7,      /* page-table page of `owner`, linked */
     PAGE_DATA = 8,       /* guest memory of `owner`, mapped at `gfn` */
-    PAGE_BUSY = 9        /* taken by one call in progress; nobody else may touch it */
+    PAGE_BLOCKED = 9,    /* guest memory of `owner`, its leaf at `gfn` made invalid by tvm_invalidate_pages */
+    PAGE_RESERVE = 10,   /* held back for `owner`, a promoted TVM: later its memory or its page tables */
+    PAGE_BUSY = 11       /* taken by one call in progress; nobody else may touch it */
 };
 
 /* One per window frame. */
 struct page_record {
     uint8_t state; /* enum page_state */
-    uint8_t owner; /* TVM slot for PAGE_TVM_ROOT..PAGE_DATA, else 0 */
+    uint8_t owner; /* TVM slot for PAGE_TVM_ROOT..PAGE_RESERVE, else 0 */
     uint16_t zero;
-    uint32_t link;    /* PAGE_TABLE_POOL: next frame of the pool or CONF_PAGE_NONE; else CONF_PAGE_NONE */
-    uint64_t version; /* PAGE_CONVERTING: fence version at conversion; else 0 */
-    uint64_t gfn;     /* PAGE_DATA: guest frame number; else 0 */
+    uint32_t link;    /* PAGE_TABLE_POOL, PAGE_RESERVE: next frame of the list or CONF_PAGE_NONE; else CONF_PAGE_NONE */
+    uint64_t version; /* PAGE_CONVERTING: fence version at conversion; PAGE_BUSY: hart that took it; else 0 */
+    uint64_t gfn;     /* PAGE_DATA, PAGE_BLOCKED: guest frame number; else 0 */
 };
 
 enum tvm_state { TVM_ABSENT = 0, TVM_INITIALIZING = 1, TVM_RUNNABLE = 2, TVM_DEAD = 3 };
@@ -181,7 +185,9 @@ struct exit_record {
     uint64_t stval;
     uint64_t htval;
     uint64_t htinst;
-    uint64_t value; /* a1: 0 when the vCPU may be run again, 1 when not */
+    uint64_t value; /* a1: 0 when the vCPU may be run again, 1 when not now */
+    uint64_t a[8];  /* mailbox slots a0..a7 */
+    uint32_t next;  /* enum vcpu_state that the vCPU leaves in */
 };
 
 struct decision {

@@ -39,7 +39,7 @@ void page_records_release_owner(struct monitor *m, uint32_t owner)
 {
     for (uint32_t i = 0; i < m->platform.window_pages; i++) {
         const struct page_record *r = &m->page[i];
-        bool owned = r->state >= PAGE_TVM_ROOT && r->state <= PAGE_DATA;
+        bool owned = r->state >= PAGE_TVM_ROOT && r->state <= PAGE_RESERVE;
         if (owned && r->owner == owner)
             page_record_set(m, (struct conf_page){i}, PAGE_CONF_FREE);
     }

@@ -7,6 +7,10 @@
  *   CONF_FREE   -> TVM_ROOT, TVM_STATE, VCPU_STATE,
  *                  TABLE_POOL, DATA                    donation to a TVM
  *   TABLE_POOL  -> TABLE                               a mapping needs a table
+ *   DATA       <-> BLOCKED                             tvm_invalidate_pages, tvm_validate_pages
+ *   BLOCKED     -> CONF_FREE                           tvm_remove_pages, once the TVM's fence has passed
+ *   RESERVE     -> DATA, TABLE, and DATA -> RESERVE    memory of a promoted TVM, on first touch and when shared
+ *   CONF_FREE   -> BUSY -> owned                       promote_to_tvm, while it copies
  *   owned       -> CONF_FREE                           destroy_tvm
  *   CONF_FREE   -> BUSY -> NONCONF                     reclaim_pages, scrubbed while BUSY
  *
@@ -28,7 +32,7 @@ bool page_record_is_free(const struct monitor *m, struct conf_page page);
 bool page_records_are_free(const struct monitor *m, struct conf_page first, uint32_t count);
 
 /*
- * Give a run of free frames to TVM slot `owner` for `use` (PAGE_TVM_ROOT .. PAGE_DATA).
+ * Give a run of free frames to TVM slot `owner` for `use` (PAGE_TVM_ROOT .. PAGE_RESERVE).
  * Must be called with pages_lock held, after page_records_are_free said yes under the same hold.
  */
 void page_records_claim(struct monitor *m, struct conf_page first, uint32_t count, enum page_state use, uint32_t owner);

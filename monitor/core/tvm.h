@@ -2,8 +2,8 @@
 /*
  * TVMs: the table of slots, and the object behind a slot.
  *
- * Life: ABSENT -create_tvm-> INITIALIZING -finalize_tvm-> RUNNABLE, any -destroy_tvm-> ABSENT. The object lives in
- * TVM_STATE_PAGES window frames that the host donated. A slot's id is never reused, so a stale id finds nothing.
+ * Life: ABSENT -create_tvm-> INITIALIZING -finalize_tvm-> RUNNABLE, ABSENT -promote_to_tvm-> RUNNABLE,
+ * RUNNABLE -guest's system reset-> DEAD, any -destroy_tvm-> ABSENT. The object lives in TVM_STATE_PAGES window frames that the host donated. A slot's id is never reused, so a stale id finds nothing.
  * Everything in a TVM is protected by the lock of its slot.
  */
 #ifndef TOUCHSTONE_CORE_TVM_H
@@ -12,7 +12,17 @@
 #include "monitor/core/measure.h"
 #include "monitor/core/monitor.h"
 
-enum region_type { REGION_CONFIDENTIAL = 0 };
+/*
+ * A guest turns confidential memory into shared memory and back with the host's consent; between the guest's call and
+ * the host's answer the range is removable: the host may take its pages out (cove-abi, regions).
+ */
+enum region_type {
+    REGION_CONFIDENTIAL = 0,
+    REGION_CONFIDENTIAL_REMOVABLE = 1,
+    REGION_SHARED = 2,
+    REGION_SHARED_REMOVABLE = 3,
+    REGION_MMIO = 4 /* accesses are shown to the host, who emulates a device */
+};
 
 /* Guest-physical range, page-aligned. The list of a TVM is sorted and disjoint; equal neighbours are merged. */
 struct region {
@@ -27,12 +37,30 @@ enum vcpu_state {
     VCPU_STOPPED = 1,  /* created, never started, or stopped */
     VCPU_RUNNABLE = 2, /* idle: run_tvm_vcpu enters it */
     VCPU_RUNNING = 3,  /* on a hart */
-    VCPU_DEAD = 4      /* took a fatal trap; only destroy_tvm follows */
+    VCPU_DEAD = 4,     /* took a fatal trap; only destroy_tvm follows */
+    VCPU_BLOCKED = 5,  /* waits for the host's answer to its pending operation; run_tvm_vcpu brings it */
+    VCPU_SUSPENDED = 6 /* suspended itself; run_tvm_vcpu wakes it */
 };
 
+/* Requests of one vCPU to another, bits of vcpu_slot.request. A vCPU that enters has fenced: it needs no fence bits. */
+#define VCPU_REQUEST_VSSIP 0x1u /* raise its supervisor software interrupt */
+
 struct vcpu_slot {
-    uint32_t state;         /* enum vcpu_state */
+    uint32_t state;         /* enum vcpu_state; slot lock */
     struct conf_page frame; /* struct vcpu */
+    uint32_t hart;          /* VCPU_RUNNING: on which; slot lock */
+    uint32_t request;       /* shared word, VCPU_REQUEST_* */
+    uint64_t fence_version; /* VCPU_RUNNING: tvm_fence.current when it entered; slot lock */
+};
+
+/*
+ * The fence of one TVM: a page that was blocked at version v may be removed when no vCPU runs that entered at v or
+ * before. Only exits count: a hart forgets all translations whenever it changes worlds.
+ */
+struct tvm_fence {
+    uint64_t current;
+    uint32_t running_current;  /* vCPUs on a hart that entered at `current` */
+    uint32_t running_previous; /* ... that entered before it */
 };
 
 struct tvm {
@@ -44,7 +72,10 @@ struct tvm {
     uint32_t pool_head;    /* first free page-table frame or CONF_PAGE_NONE; linked through page_record.link */
     uint32_t pool_count;
     uint32_t region_count;
-    uint32_t zero;
+    bool promoted;         /* made by promote_to_tvm: its memory comes from its reserve, pages are shared in place */
+    uint32_t reserve_head; /* promoted: first PAGE_RESERVE frame or CONF_PAGE_NONE; linked through page_record.link */
+    uint32_t reserve_count;
+    struct tvm_fence fence;
     uint64_t htimedelta;
     struct region region[TVM_MAX_REGIONS];
     struct vcpu_slot vcpu[TVM_MAX_VCPUS];

@@ -22,6 +22,8 @@
 #define TVM_STATE_PAGES 2u
 #define TVM_VCPU_STATE_PAGES 1u
 #define TVM_ROOT_PAGES 4u
+#define LARGE_PAGES 512u /* frames of a 2 MiB page */
+#define VECTOR_VLENB_MAX 64u
 
 /* Host-physical address as the host gave it: nothing about it has been checked. */
 struct hpa {

@@ -10,10 +10,43 @@
 
 #include "monitor/core/tvm.h"
 
+/* What a vCPU waits for, set when it exits and taken when it is run again. At most one at a time. */
+enum pending_kind {
+    PENDING_NONE = 0,
+    PENDING_MMIO_LOAD,  /* the value comes in the mailbox slot a0 */
+    PENDING_MMIO_STORE, /* nothing is read */
+    PENDING_ECALL,      /* a0 and a1 come in the mailbox and are filtered by what was called */
+    PENDING_SHARE,      /* region [gpa, gpa + len) becomes shared, or stays confidential */
+    PENDING_UNSHARE     /* the reverse */
+};
+
+struct pending_op {
+    uint32_t kind;     /* enum pending_kind */
+    uint8_t rd;        /* MMIO load: destination register */
+    uint8_t width;     /* MMIO: bytes, 1, 2, 4 or 8 */
+    bool sign;         /* MMIO load: sign-extend */
+    uint8_t insn_len;  /* MMIO: bytes of the instruction, added to pc when it completes */
+    uint64_t eid, fid; /* forwarded ecall */
+    uint64_t limit;    /* forwarded ecall: largest a1 that makes sense */
+    uint64_t gpa, len; /* share, unshare */
+};
+
+/* Vector registers and CSRs as the unit has them; v holds 32 registers of platform.vlenb bytes. */
+struct vector_state {
+    uint64_t vstart, vcsr, vl, vtype;
+    uint8_t v[32 * VECTOR_VLENB_MAX];
+};
+
 struct vcpu {
     struct world_ctx ctx;
     uint32_t id;
     uint32_t tvm_slot;
+    struct pending_op pending;
+    uint64_t allowed_interrupts; /* hvip bits that the host may raise in this vCPU */
+    uint64_t resume_pc;          /* suspended, non-retentive: where it goes on, with a1 = resume_opaque */
+    uint64_t resume_opaque;
+    bool resume_fresh; /* suspended, non-retentive */
+    struct vector_state vector;
 };
 
 _Static_assert(sizeof(struct vcpu) <= (size_t)TVM_VCPU_STATE_PAGES * PAGE_SIZE, "struct vcpu fits its donated frame");

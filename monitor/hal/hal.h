@@ -16,6 +16,7 @@
 
 struct hart;
 struct monitor;
+struct vector_state;
 
 /* --- world registers -------------------------------------------------------------------------------------- */
 
@@ -40,6 +41,14 @@ void hal_fp_load(struct hart *h, const struct world_ctx *ctx);
 
 /* Set f0..f31 and fcsr to zero, so that nothing of the previous world remains in them. */
 void hal_fp_zero(struct hart *h);
+
+/*
+ * Save or load v0..v31, vstart, vcsr, vl and vtype, or set all of them to zero (vtype to its reset value). Whatever
+ * mstatus.VS says, the unit is accessible during the call. Only called when platform.vlenb is not 0.
+ */
+void hal_vector_save(struct hart *h, struct vector_state *state);
+void hal_vector_load(struct hart *h, const struct vector_state *state);
+void hal_vector_zero(struct hart *h);
 
 /* --- memory isolation ------------------------------------------------------------------------------------- */
 
