@@ -9,7 +9,8 @@
 #include <string.h>
 
 #define EXIT_CODES                                                                                                     \
-    "exit codes: 0 clean; 2 usage or bad input; 3 a tool is missing; 4 the environment is in the way;\n"               \
+    "exit codes: 0 clean; 1 matrix: a cell is missing; 2 usage or bad input; 3 a tool is missing; 4 the environment "  \
+    "is in the way;\n"                                                                                                 \
     "            5 a finding; 7 a step did something else than the trace expects; 8 two runs differ;\n"                \
     "            130 interrupted before anything was found\n"
 
@@ -62,6 +63,15 @@ static const struct cli_command commands[] = {
      "  --oracles LIST    own,liv,ord or all (default)\n"
      "  --any             take binary files as the fuzz targets do: any bytes are a trace\n",
      cmd_min},
+    {"matrix", "[--missing] [--json] PATH...", "which outcomes, exits and changes of state the traces reach",
+     "Replays each trace once and marks off the cells of harness/cli/matrix_cells.def. Exit code 1 when a wanted cell "
+     "was\n"
+     "not reached by enough files, when one that is marked unreachable was reached, or when something was seen that "
+     "the\n"
+     "table does not list.\n\n"
+     "  --missing         print only what is wrong\n"
+     "  --json            one JSON object on standard output: the fragment for the report\n",
+     cmd_matrix},
     {"bench", "[--seconds N] [--seeds PATH] [--json FILE]", "calls and traces per processor second",
      "  --seconds N       about how long to measure altogether (default 10)\n"
      "  --seeds PATH      traces to measure with (default: corpora of the source tree)\n"
