@@ -8,6 +8,9 @@
 
 #include "harness/machine/internal.h"
 #include "harness/machine/sanitize.h"
+#include "monitor/core/vcpu.h"
+
+#define VTYPE_VILL (UINT64_C(1) << 63)
 
 static struct machine *machine_of(const struct hart *h)
 {
@@ -23,6 +26,8 @@ static struct machine *step_on(const struct monitor *monitor, uint32_t h)
 {
     struct machine *m = monitor->platform.machine;
 
+    if (m->private->mode == MACHINE_FIBERS)
+        schedule_yield(m);
     if (m->in_monitor != 0 && ++m->steps > MACHINE_STEP_BUDGET)
         violation_unwind(m, h, VIOLATION_BUDGET, "one trap took more steps than the budget");
     return m;
@@ -81,6 +86,61 @@ void hal_fp_zero(struct hart *h)
     emit(step(h), EVENT_FP_ZERO, h->id, 0, 0, 0);
     memset(hart_of(h)->f, 0, sizeof(hart_of(h)->f));
     hart_of(h)->fcsr = 0;
+}
+
+/* The vector unit: a port without one never sees these calls. */
+static struct machine_hart *vector_unit(struct hart *h, enum machine_event_kind kind)
+{
+    struct machine *m = step(h);
+
+    emit(m, kind, h->id, 0, 0, 0);
+    if (m->monitor->platform.vlenb != MACHINE_VLENB)
+        violation_unwind(m, h->id, VIOLATION_BAD_ACCESS, "vector registers are used on a hart that has none");
+    return hart_of(h);
+}
+
+void hal_vector_save(struct hart *h, struct vector_state *state)
+{
+    const struct machine_hart *hart = vector_unit(h, EVENT_VECTOR_SAVE);
+
+    state->vstart = hart->vstart;
+    state->vcsr = hart->vcsr;
+    state->vl = hart->vl;
+    state->vtype = hart->vtype;
+    memcpy(state->v, hart->v, sizeof(hart->v));
+}
+
+/* What vsetvl and csrw can leave in the registers; an unsupported vtype becomes vill with vl = 0. */
+static void load_vector_csrs(struct machine_hart *hart, const struct vector_state *state)
+{
+    uint64_t lmul = state->vtype & 7; /* 5, 6, 7: an eighth, a quarter, a half */
+    uint64_t sew = state->vtype >> 3 & 7;
+    uint64_t elements = (MACHINE_VLENB >> sew << (lmul & 3)) >> (lmul > 4 ? 4 : 0);
+    /* A register group may not be smaller than its elements would have to be on a hart with 64-bit elements. */
+    bool fits = lmul < 4 || (lmul > 4 && sew <= lmul - 5);
+    bool legal = state->vtype >> 8 == 0 && sew <= 3 && fits && elements != 0;
+
+    hart->vstart = state->vstart & (8 * MACHINE_VLENB - 1);
+    hart->vcsr = state->vcsr & 7;
+    hart->vtype = legal ? state->vtype : VTYPE_VILL;
+    hart->vl = legal ? (state->vl < elements ? state->vl : elements) : 0;
+}
+
+void hal_vector_load(struct hart *h, const struct vector_state *state)
+{
+    struct machine_hart *hart = vector_unit(h, EVENT_VECTOR_LOAD);
+
+    load_vector_csrs(hart, state);
+    memcpy(hart->v, state->v, sizeof(hart->v));
+}
+
+void hal_vector_zero(struct hart *h)
+{
+    struct machine_hart *hart = vector_unit(h, EVENT_VECTOR_ZERO);
+
+    hart->vstart = hart->vcsr = hart->vl = 0;
+    hart->vtype = VTYPE_VILL;
+    memset(hart->v, 0, sizeof(hart->v));
 }
 
 /* --- memory isolation ------------------------------------------------------------------------------------------- */
@@ -147,13 +207,17 @@ void hal_fence_all(struct hart *h)
 
     emit(m, EVENT_FENCE_ALL, h->id, 0, 0, 0);
     tlb_fence_all(m, h->id);
+    m->private->hart[h->id].fences++;
     m->hart[h->id].pmp_unfenced = false;
     m->hart[h->id].hgatp_unfenced = false;
 }
 
 void hal_fence_i(struct hart *h)
 {
-    emit(step(h), EVENT_FENCE_I, h->id, 0, 0, 0);
+    struct machine *m = step(h);
+
+    emit(m, EVENT_FENCE_I, h->id, 0, 0, 0);
+    m->private->hart[h->id].fetch_fences++;
 }
 
 /* --- memory ----------------------------------------------------------------------------------------------------- */
@@ -236,12 +300,17 @@ static uint64_t lock_name(const struct machine *m, const struct lock *l)
     return (uint64_t)((uintptr_t)l - (uintptr_t)m->monitor);
 }
 
-/* While one hart is in the monitor nobody else moves: a lock that is held stays held, and waiting would be for ever. */
+/*
+ * While one hart is in the monitor nobody else moves: a lock that is held stays held, and waiting would be for ever.
+ * Under a scheduler others do move, and it waits.
+ */
 void hal_lock(struct hart *h, struct lock *l)
 {
     struct machine *m = step(h);
 
     emit(m, EVENT_LOCK, h->id, lock_name(m, l), 0, 0);
+    if (m->private->mode == MACHINE_FIBERS)
+        schedule_lock(m, h->id, l);
     if (l->owner != 0)
         violation_unwind(m, h->id, VIOLATION_LOCK,
                          l->owner == h->id + 1 ? "a lock was taken twice"
@@ -259,6 +328,8 @@ void hal_unlock(struct hart *h, struct lock *l)
         violation_unwind(m, h->id, VIOLATION_LOCK, "a lock was released by a hart that does not hold it");
     l->owner = 0;
     m->locks_held[h->id]--;
+    if (m->private->mode == MACHINE_FIBERS)
+        schedule_unlocked(m, h->id, l);
 }
 
 void hal_ipi_send(struct hart *h, uint32_t target)
@@ -269,20 +340,29 @@ void hal_ipi_send(struct hart *h, uint32_t target)
     if (target >= m->config.harts)
         violation_unwind(m, h->id, VIOLATION_BAD_ACCESS, "interrupt to a hart that does not exist");
     m->msip[target] = true;
+    if (m->private->mode == MACHINE_FIBERS)
+        schedule_yield(m); /* what the sender forgot to do before is too late now */
 }
 
 void hal_ipi_clear(struct hart *h)
 {
-    step(h)->msip[h->id] = false;
+    struct machine *m = step(h);
+
+    m->msip[h->id] = false;
+    if (m->private->mode == MACHINE_FIBERS)
+        schedule_yield(m);
 }
 
 void hal_relax(struct hart *h)
 {
-    struct machine *m = step(h);
+    struct machine *m = machine_of(h);
 
     if (m->locks_held[h->id] != 0)
         violation_record(m, h->id, VIOLATION_LOCK, "a hart waits for others with a lock held");
-    trap_serve_others(m, h->id);
+    if (m->private->mode == MACHINE_FIBERS)
+        schedule_relax(m, h->id); /* which bounds the wait */
+    else
+        trap_serve_others(step(h), h->id);
 }
 
 void hal_host_ssip_set(struct hart *h)

@@ -72,6 +72,8 @@ static uint64_t hash_hart(uint64_t hash, const struct machine_hart *hart)
     hash = mix(hash, hart->pc);
     hash = mix_words(hash, hart->f, sizeof(hart->f));
     hash = mix(hash, hart->fcsr);
+    hash = mix(mix(mix(mix(hash, hart->vstart), hart->vcsr), hart->vl), hart->vtype);
+    hash = mix_words(hash, hart->v, sizeof(hart->v));
     hash = mix_words(hash, hart->csr, sizeof(hart->csr));
     hash = mix_words(hash, hart->pmpcfg, sizeof(hart->pmpcfg));
     hash = mix_words(hash, hart->pmpaddr, sizeof(hart->pmpaddr));

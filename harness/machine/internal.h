@@ -74,8 +74,18 @@ struct pmp_range {
 /* Per hart, restored by a reset like struct machine_hart. */
 struct hart_private {
     struct pmp_range pmp[PMP_ENTRIES];
-    uint32_t tlb_valid; /* valid entries in machine_hart.tlb */
-    bool busy;          /* inside monitor_trap or monitor_hart_wake */
+    uint32_t tlb_valid;    /* valid entries in machine_hart.tlb */
+    bool busy;             /* inside monitor_trap or monitor_hart_wake */
+    uint8_t lock_ranks;    /* under a scheduler: a bit per rank of a lock that is held */
+    uint64_t fences;       /* hal_fence_all since power-on */
+    uint64_t fetch_fences; /* hal_fence_i since power-on */
+};
+
+/* How harts share the monitor. */
+enum machine_mode {
+    MACHINE_SEQUENTIAL, /* one works to its end before the next one moves */
+    MACHINE_FIBERS,     /* a scheduler chooses at each yield point: schedule.h */
+    MACHINE_THREADS     /* each hart is a thread of the process: threads.h */
 };
 
 /* Frame flags. */
@@ -100,8 +110,8 @@ struct machine_private {
     struct hart_private hart[MONITOR_MAX_HARTS];
     struct hart_private hart_at_boot[MONITOR_MAX_HARTS];
     struct machine *at_boot; /* copy of the public part */
-    bool can_unwind;         /* `unwind` is valid */
-    jmp_buf unwind;          /* to the outermost entry into the monitor */
+    enum machine_mode mode;
+    struct schedule *schedule; /* MACHINE_FIBERS */
 };
 
 /* --- memory.c --------------------------------------------------------------------------------------------------- */
@@ -224,10 +234,31 @@ void trap_boot_hart(struct machine *m, uint32_t h, bool boot, uint64_t entry, ui
 /* Hart `h` waits: let every other hart that can take its machine software interrupt serve it. */
 void trap_serve_others(struct machine *m, uint32_t h);
 
+/* Is hart `h` outside of the monitor, and would it take its machine software interrupt now? Take it. */
+bool trap_takes_msi(const struct machine *m, uint32_t h);
+void trap_serve_msi(struct machine *m, uint32_t h);
+
+/* --- schedule.c, when the mode is MACHINE_FIBERS ---------------------------------------------------------------- */
+
+/* A yield point: perhaps another hart goes on, and this call returns when this one is chosen again. */
+void schedule_yield(struct machine *m);
+
+/* The same, in a wait loop: another hart goes on if one can. */
+void schedule_relax(struct machine *m, uint32_t h);
+
+/* Wait until nobody holds `l`, or return at once when this hart does; then it is noted as taken by `h`. */
+void schedule_lock(struct machine *m, uint32_t h, const struct lock *l);
+
+/* `l` was just released by `h`. */
+void schedule_unlocked(struct machine *m, uint32_t h, const struct lock *l);
+
 /* --- violation.c ------------------------------------------------------------------------------------------------ */
 
 /* Keep the first violation. */
 void violation_record(struct machine *m, uint32_t h, enum machine_violation_kind kind, const char *text);
+
+/* Where violation_unwind goes to in this thread from now on, NULL for nowhere; returns where it went until now. */
+jmp_buf *violation_unwind_to(jmp_buf *place);
 
 /*
  * Record, stop the machine and leave the monitor at once. Outside the monitor there is nobody to return to: the

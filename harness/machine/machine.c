@@ -95,6 +95,8 @@ static void power_on(struct machine *m, uint32_t h)
     for (unsigned i = 0; i < 32; i++)
         hart->f[i] = junk(m->config.seed, base + 0x20 + i);
     hart->fcsr = junk(m->config.seed, base + 0x40) & 0xff;
+    for (unsigned i = 0; i < sizeof(hart->v); i++)
+        hart->v[i] = (uint8_t)junk(m->config.seed, base + 0x80 + i);
     for (unsigned i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
         machine_csr_write(m, h, numbers[i], junk(m->config.seed, base + 0x1000 + numbers[i]));
     /* Reset values that the architecture does give, and what the port's own boot code sets. */
@@ -131,6 +133,7 @@ static bool boot(struct machine *m)
         .mmio_base = MACHINE_MMIO_BASE,
         .mmio_size = MACHINE_MMIO_SIZE,
         .harts = m->config.harts,
+        .vlenb = MACHINE_VLENB,
         .gstage_mode = GSTAGE_SV48X4,
         .vmid_bits = 14,
         .machine = m,

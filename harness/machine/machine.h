@@ -30,6 +30,7 @@
 #define MACHINE_MMIO_BASE 0x02000000u /* CLINT */
 #define MACHINE_MMIO_SIZE 0x00010000u
 #define MACHINE_UART_BASE 0x10000000u
+#define MACHINE_VLENB 16u /* bytes of a vector register */
 #define MACHINE_DEFAULT_HARTS 2u
 #define MACHINE_DEFAULT_HOST_PAGES 1536u /* up to the window: one range of RAM, as on a real board */
 #define MACHINE_DEFAULT_WINDOW_PAGES 1024u
@@ -76,6 +77,8 @@ struct machine_hart {
     uint64_t pc;
     uint64_t f[32];
     uint64_t fcsr;
+    uint64_t vstart, vcsr, vl, vtype;
+    uint8_t v[32 * MACHINE_VLENB];
     uint64_t csr[MACHINE_CSR_SLOTS];
     uint8_t pmpcfg[PMP_ENTRIES];
     uint64_t pmpaddr[PMP_ENTRIES];
@@ -102,6 +105,9 @@ enum machine_event_kind {
     EVENT_FP_SAVE,
     EVENT_FP_LOAD,
     EVENT_FP_ZERO,
+    EVENT_VECTOR_SAVE,
+    EVENT_VECTOR_LOAD,
+    EVENT_VECTOR_ZERO,
     EVENT_SCRUB,           /* a: window frame */
     EVENT_UNTRUSTED_READ,  /* a: address, b: length */
     EVENT_UNTRUSTED_WRITE, /* a: address, b: length */
@@ -131,7 +137,9 @@ enum machine_violation_kind {
     VIOLATION_BAD_ACCESS,     /* primitive called with an address outside what its contract allows */
     VIOLATION_PMP_UNFENCED,   /* lower privilege entered with a PMP change not fenced */
     VIOLATION_HGATP_UNFENCED, /* lower privilege entered with an hgatp change, or a TVM's VMID, not fenced */
-    VIOLATION_WORLD_STATE     /* lower privilege entered with a register file that belongs to no world */
+    VIOLATION_WORLD_STATE,    /* lower privilege entered with a register file that belongs to no world */
+    VIOLATION_DEADLOCK,       /* harts wait for each other's locks (only under a scheduler: schedule.h) */
+    VIOLATION_WAKE_UP         /* a hart waits for what nobody is left to do (likewise) */
 };
 
 #define MACHINE_STEP_BUDGET 2000000u

@@ -39,7 +39,8 @@ void redzone_open(struct machine *m, uint32_t first, uint32_t count)
 {
     struct machine_private *p = m->private;
 
-    if (m->in_monitor == 0)
+    /* Harts that overlap are given frames at the same time: no frame is a neighbour that nobody was given. */
+    if (m->in_monitor == 0 || p->mode != MACHINE_SEQUENTIAL)
         return;
     for (uint32_t i = 0; i < count; i++) {
         if (p->guard[first + i] == GUARD_CLOSED)

@@ -220,7 +220,7 @@ static void wake(struct machine *m, uint32_t h)
 
 /* --- machine software interrupts -------------------------------------------------------------------------------- */
 
-static bool takes_msi(const struct machine *m, uint32_t h)
+bool trap_takes_msi(const struct machine *m, uint32_t h)
 {
     const struct machine_hart *hart = &m->hart[h];
 
@@ -240,7 +240,7 @@ static void serve_msi(struct machine *m, uint32_t h)
 void trap_serve_others(struct machine *m, uint32_t h)
 {
     for (uint32_t i = 0; i < m->config.harts; i++) {
-        if (i != h && takes_msi(m, i))
+        if (i != h && trap_takes_msi(m, i))
             serve_msi(m, i);
     }
 }
@@ -250,7 +250,7 @@ static void serve_all(struct machine *m)
     for (unsigned round = 0; round < MSI_ROUNDS; round++) {
         bool any = false;
         for (uint32_t i = 0; i < m->config.harts; i++) {
-            if (!takes_msi(m, i))
+            if (!trap_takes_msi(m, i))
                 continue;
             serve_msi(m, i);
             any = true;
@@ -271,23 +271,32 @@ struct entry {
     uint64_t pc, opaque;
 };
 
+/* The hart was torn out of the monitor, and in sequential mode those with it that it was waiting for. */
+static void forget_work(struct machine *m, uint32_t h)
+{
+    bool alone = m->private->mode != MACHINE_SEQUENTIAL;
+
+    m->in_monitor = 0;
+    for (uint32_t i = alone ? h : 0; i < (alone ? h + 1 : m->config.harts); i++)
+        m->private->hart[i].busy = false;
+}
+
 /* Run it, with a way back for violations that end it. */
 static void outermost(struct machine *m, uint32_t h, const struct entry *entry)
 {
-    struct machine_private *p = m->private;
+    jmp_buf back;
 
     m->steps = 0;
-    p->can_unwind = true;
-    if (setjmp(p->unwind) == 0) {
+    violation_unwind_to(&back);
+    if (setjmp(back) == 0) {
         entry->run(m, h, entry);
-        serve_all(m);
+        if (m->private->mode == MACHINE_SEQUENTIAL)
+            serve_all(m); /* otherwise each hart serves its own */
     } else {
-        m->in_monitor = 0;
-        for (uint32_t i = 0; i < m->config.harts; i++)
-            p->hart[i].busy = false;
+        forget_work(m, h);
     }
     redzone_end(m);
-    p->can_unwind = false;
+    violation_unwind_to(NULL);
 }
 
 static void run_trap(struct machine *m, uint32_t h, const struct entry *entry)
@@ -302,6 +311,17 @@ static void run_boot(struct machine *m, uint32_t h, const struct entry *entry)
         violation_unwind(m, h, VIOLATION_FATAL, "the monitor refuses to boot a hart");
     m->hart[h].parked = !entry->boot;
     leave(m, h, false);
+}
+
+static void run_msi(struct machine *m, uint32_t h, const struct entry *entry)
+{
+    (void)entry;
+    serve_msi(m, h);
+}
+
+void trap_serve_msi(struct machine *m, uint32_t h)
+{
+    outermost(m, h, &(struct entry){.run = run_msi});
 }
 
 void trap_boot_hart(struct machine *m, uint32_t h, bool boot, uint64_t entry, uint64_t opaque)

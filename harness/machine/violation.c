@@ -8,6 +8,16 @@
 
 #include "harness/machine/internal.h"
 
+static _Thread_local jmp_buf *unwind;
+
+jmp_buf *violation_unwind_to(jmp_buf *place)
+{
+    jmp_buf *before = unwind;
+
+    unwind = place;
+    return before;
+}
+
 void violation_record(struct machine *m, uint32_t h, enum machine_violation_kind kind, const char *text)
 {
     if (m->violation.kind != VIOLATION_NONE)
@@ -21,11 +31,11 @@ _Noreturn void violation_unwind(struct machine *m, uint32_t h, enum machine_viol
 {
     violation_record(m, h, kind, text);
     m->halted = true;
-    if (!m->private->can_unwind) {
+    if (unwind == NULL) {
         fprintf(stderr, "machine: hart %u: %s (outside of any trap)\n", (unsigned)h, text);
         abort();
     }
-    longjmp(m->private->unwind, 1);
+    longjmp(*unwind, 1);
 }
 
 void machine_violation_clear(struct machine *m)

@@ -18,6 +18,8 @@ static const struct rule rules[] = {
     [VIOLATION_BAD_ACCESS] = {ORACLE_LIV, S2_MEMORY_SAFETY, "bad-access"},
     [VIOLATION_PMP_UNFENCED] = {ORACLE_ORD, S0_CONFIDENTIALITY, "pmp-unfenced"},
     [VIOLATION_HGATP_UNFENCED] = {ORACLE_ORD, S1_ISOLATION, "hgatp-unfenced"},
+    [VIOLATION_DEADLOCK] = {ORACLE_LIV, S3_AVAILABILITY, "deadlock"},
+    [VIOLATION_WAKE_UP] = {ORACLE_LIV, S3_AVAILABILITY, "wake-up"},
     [VIOLATION_WORLD_STATE] = {ORACLE_LIV, S1_ISOLATION, "world-state"},
 };
 

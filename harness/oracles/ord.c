@@ -189,6 +189,9 @@ void ord_event(struct world *w, const struct machine_event *e)
     case EVENT_UNTRUSTED_READ: untrusted_read(w, e->hart, e->a, e->b); return;
     case EVENT_LOCK: lock_taken(w, e->hart, e->a); return;
     case EVENT_UNLOCK: lock_released(w, e->hart, e->a); return;
+    case EVENT_VECTOR_SAVE:
+    case EVENT_VECTOR_LOAD:
+    case EVENT_VECTOR_ZERO:
     case EVENT_PMP_WRITE:
     case EVENT_HGATP_WRITE:
     case EVENT_VSATP_WRITE:
