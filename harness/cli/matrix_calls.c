@@ -46,7 +46,7 @@ static const char *name_of_ecall(const struct matrix_step *s)
     static char row[MATRIX_NAME];
     bool guest = by_guest(s->op);
     uint64_t fid = s->a[6], eid = s->a[7];
-    bool formed = fid == (uint32_t)fid || fid == (uint64_t)(int64_t)(int32_t)fid;
+    bool formed = eid == (uint32_t)eid && (fid == (uint32_t)fid || fid == (uint64_t)(int64_t)(int32_t)fid);
     const struct abi_call *call = NULL;
 
     if (formed && is_cove(eid) && COVE_RESERVED(fid) == 0 && COVE_SDID(fid) <= 1)

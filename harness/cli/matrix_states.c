@@ -49,13 +49,16 @@ static void regions(struct matrix *x, const struct tvm_view *before, const struc
 
 void matrix_observe_states(struct matrix *x, const struct matrix_step *s)
 {
+    if (s->before->halted)
+        return;
     pages(x, s);
     for (uint32_t i = 0; i < MONITOR_MAX_TVMS; i++) {
         const struct tvm_view *before = &s->before->tvm[i], *after = &s->after->tvm[i];
 
         if (before->state != after->state)
             change(x, "tvm", view_tvm_name(before->state), view_tvm_name(after->state));
-        if (after->state == TVM_ABSENT)
+        /* A system reset wipes the objects of TVMs that it has ended: there is nothing left to compare. */
+        if (after->state == TVM_ABSENT || s->after->halted)
             continue;
         vcpus(x, before, after);
         regions(x, before, after);
