@@ -10,8 +10,6 @@
 #include "monitor/hal/hal.h"
 #include "monitor/host_flow/handlers.h"
 
-#define ECALL_LENGTH 4u
-
 static struct sbi_args read_args(const struct world_ctx *frame)
 {
     struct sbi_args args;
@@ -64,7 +62,7 @@ static void exit_to_host(struct hart *h, const struct exit_record *record)
     exit_record_apply(h, v, record);
 
     struct tvm *t = tvm_lock_current(h);
-    t->vcpu[h->vcpu_id].state = record->value == EXIT_RUNNABLE ? VCPU_RUNNABLE : VCPU_DEAD;
+    t->vcpu[h->vcpu_id].state = record->next;
     tvm_slot_of(h->monitor, t)->running--;
     tvm_unlock(h, t);
     h->tvm_slot = HART_NO_TVM;

@@ -64,6 +64,7 @@
 #define HGATP_VMID_SHIFT 44
 
 #define INSN_WFI 0x10500073u
+#define ECALL_LENGTH 4u
 
 /* General registers by their role in the calling convention. */
 #define REG_A0 10

@@ -71,6 +71,14 @@ void vcpu_normalise(const struct monitor *m, const struct tvm *t, struct vcpu *v
     csr[WORLD_SLOT_HGATP] = gstage_hgatp(m, t);
 }
 
+void vcpu_complete_call(struct hart *h, int64_t error, uint64_t value)
+{
+    struct world_ctx *ctx = &vcpu_current(h)->ctx;
+    ctx->x[REG_A0] = (uint64_t)error;
+    ctx->x[REG_A1] = value;
+    ctx->pc += ECALL_LENGTH;
+}
+
 void vcpu_inject_exception(struct hart *h, uint64_t cause, uint64_t tval)
 {
     struct world_ctx *ctx = h->frame;

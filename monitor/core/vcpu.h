@@ -69,6 +69,9 @@ void vcpu_reset(const struct monitor *m, const struct tvm *t, struct vcpu *v, ui
  */
 void vcpu_normalise(const struct monitor *m, const struct tvm *t, struct vcpu *v);
 
+/* The ecall of the guest that runs on this hart is done: result in a0 and a1, pc behind it. */
+void vcpu_complete_call(struct hart *h, int64_t error, uint64_t value);
+
 /*
  * Deliver an exception to the guest that runs on this hart, as the hardware would have delivered it to VS-mode:
  * vsepc, vscause, vstval, the SPP/SPIE/SIE stack of vsstatus, pc from vstvec, supervisor mode.

@@ -57,7 +57,7 @@ struct decision guest_page_fault(struct hart *h, const struct trap *t)
         hal_fence_all(h);
         return decide_resume();
     }
-    return decide_exit(exit_confidential_fault(t->cause, page));
+    return decide_exit(exit_page_fault(t->cause, page));
 }
 
 struct decision guest_virtual_instruction(struct hart *h, const struct trap *t)
