@@ -65,22 +65,24 @@ const struct region *tvm_region_containing(const struct tvm *t, struct gpa gpa, 
     return NULL;
 }
 
+static bool region_overlaps(const struct region *r, struct gpa gpa, uint64_t len)
+{
+    return gpa.value < r->base ? len > r->base - gpa.value : gpa.value - r->base < r->len;
+}
+
 bool tvm_region_overlaps(const struct tvm *t, struct gpa gpa, uint64_t len)
 {
-    for (uint32_t i = 0; i < t->region_count; i++) {
-        const struct region *r = &t->region[i];
-        bool below = gpa.value < r->base && len <= r->base - gpa.value;
-        bool above = gpa.value >= r->base && gpa.value - r->base >= r->len;
-        if (!below && !above)
+    for (uint32_t i = 0; i < t->region_count; i++)
+        if (region_overlaps(&t->region[i], gpa, len))
             return true;
-    }
     return false;
 }
 
 /* Does region `r` end where `next` begins, with nothing to tell them apart? */
 static bool regions_join(const struct region *r, const struct region *next)
 {
-    return r->type == next->type && r->base + r->len == next->base;
+    bool kept_apart = r->type != REGION_CONFIDENTIAL && r->type != REGION_SHARED;
+    return !kept_apart && r->type == next->type && r->base + r->len == next->base;
 }
 
 static void region_remove(struct tvm *t, uint32_t index)
@@ -90,31 +92,72 @@ static void region_remove(struct tvm *t, uint32_t index)
     t->region_count--;
 }
 
+/* Put a region at `index`. */
+static void region_put(struct tvm *t, uint32_t index, struct region added)
+{
+    for (uint32_t i = t->region_count; i > index; i--)
+        t->region[i] = t->region[i - 1];
+    t->region[index] = added;
+    t->region_count++;
+}
+
+/* Merge region `index` with the one after it, if they join. */
+static void region_merge(struct tvm *t, uint32_t index)
+{
+    if (index + 1 >= t->region_count || !regions_join(&t->region[index], &t->region[index + 1]))
+        return;
+    t->region[index].len += t->region[index + 1].len;
+    region_remove(t, index + 1);
+}
+
+static void region_merge_around(struct tvm *t, uint32_t index)
+{
+    region_merge(t, index);
+    if (index > 0)
+        region_merge(t, index - 1);
+}
+
 bool tvm_region_insert(struct tvm *t, struct gpa gpa, uint64_t len, enum region_type type)
 {
     struct region added = {.base = gpa.value, .len = len, .type = type};
     uint32_t at = 0;
     while (at < t->region_count && t->region[at].base < added.base)
         at++;
+    /* The spare entry holds it until it is known whether it joins a neighbour. */
+    region_put(t, at, added);
+    region_merge_around(t, at);
+    if (t->region_count <= TVM_MAX_REGIONS)
+        return true;
+    region_remove(t, at);
+    return false;
+}
 
-    if (at > 0 && regions_join(&t->region[at - 1], &added)) {
-        t->region[at - 1].len += len;
-        if (at < t->region_count && regions_join(&t->region[at - 1], &t->region[at])) {
-            t->region[at - 1].len += t->region[at].len;
-            region_remove(t, at);
-        }
-        return true;
-    }
-    if (at < t->region_count && regions_join(&added, &t->region[at])) {
-        t->region[at].base = added.base;
-        t->region[at].len += len;
-        return true;
-    }
-    if (t->region_count == TVM_MAX_REGIONS)
+bool tvm_region_retype(struct tvm *t, struct gpa gpa, uint64_t len, enum region_type type)
+{
+    uint32_t at = 0;
+    while (at + 1 < t->region_count && t->region[at + 1].base <= gpa.value)
+        at++;
+    struct region before = t->region[at];
+    struct region after = before;
+    before.len = gpa.value - before.base;
+    after.base = gpa.value + len;
+    after.len -= before.len + len;
+    uint32_t cuts = (before.len != 0) + (after.len != 0);
+    if (cuts > TVM_MAX_REGIONS - t->region_count)
         return false;
-    for (uint32_t i = t->region_count; i > at; i--)
-        t->region[i] = t->region[i - 1];
-    t->region[at] = added;
-    t->region_count++;
+
+    t->region[at] = (struct region){.base = gpa.value, .len = len, .type = type};
+    if (after.len != 0)
+        region_put(t, at + 1, after);
+    if (before.len != 0)
+        region_put(t, at++, before);
+    region_merge_around(t, at);
     return true;
+}
+
+void tvm_region_remove_mmio(struct tvm *t, struct gpa gpa, uint64_t len)
+{
+    for (uint32_t i = t->region_count; i > 0; i--)
+        if (t->region[i - 1].type == REGION_MMIO && region_overlaps(&t->region[i - 1], gpa, len))
+            region_remove(t, i - 1);
 }

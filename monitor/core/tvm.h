@@ -3,7 +3,8 @@
  * TVMs: the table of slots, and the object behind a slot.
  *
  * Life: ABSENT -create_tvm-> INITIALIZING -finalize_tvm-> RUNNABLE, ABSENT -promote_to_tvm-> RUNNABLE,
- * RUNNABLE -guest's system reset-> DEAD, any -destroy_tvm-> ABSENT. The object lives in TVM_STATE_PAGES window frames that the host donated. A slot's id is never reused, so a stale id finds nothing.
+ * RUNNABLE -guest's system reset-> DEAD, any -destroy_tvm-> ABSENT. The object lives in TVM_STATE_PAGES window frames
+ * that the host donated. A slot's id is never reused, so a stale id finds nothing.
  * Everything in a TVM is protected by the lock of its slot.
  */
 #ifndef TOUCHSTONE_CORE_TVM_H
@@ -24,7 +25,11 @@ enum region_type {
     REGION_MMIO = 4 /* accesses are shown to the host, who emulates a device */
 };
 
-/* Guest-physical range, page-aligned. The list of a TVM is sorted and disjoint; equal neighbours are merged. */
+/*
+ * Guest-physical range, page-aligned. The list of a TVM is sorted and disjoint. Neighbours that are both confidential or
+ * both shared are merged. Removable regions are not: each is the range of one pending change, so that its end needs no
+ * new entry. Nor are MMIO regions: what a guest declared as two devices, it can remove one at a time.
+ */
 struct region {
     uint64_t base;
     uint64_t len;
@@ -77,7 +82,8 @@ struct tvm {
     uint32_t reserve_count;
     struct tvm_fence fence;
     uint64_t htimedelta;
-    struct region region[TVM_MAX_REGIONS];
+    struct region
+        region[TVM_MAX_REGIONS + 1]; /* the last one is spare, for an insertion that may join its neighbours */
     struct vcpu_slot vcpu[TVM_MAX_VCPUS];
     struct measurement pages;  /* register 4: content and place of measured pages */
     struct measurement config; /* register 5: entry point and argument */
@@ -110,10 +116,16 @@ const struct region *tvm_region_containing(const struct tvm *t, struct gpa gpa, 
 /* Does the range share an address with any region? The range is valid. Slot lock held. */
 bool tvm_region_overlaps(const struct tvm *t, struct gpa gpa, uint64_t len);
 
-/*
- * Insert a region that overlaps none, merging it with equal neighbours. False, changing nothing, when the table is
- * full. Slot lock held.
- */
+/* Insert a region that overlaps none. False, changing nothing, when the table is full. Slot lock held. */
 bool tvm_region_insert(struct tvm *t, struct gpa gpa, uint64_t len, enum region_type type);
+
+/*
+ * Give a range that lies in one region another type, cutting the region where the range ends within it. False, changing
+ * nothing, when the table has no room for the cuts; a range that is a whole region always succeeds. Slot lock held.
+ */
+bool tvm_region_retype(struct tvm *t, struct gpa gpa, uint64_t len, enum region_type type);
+
+/* Remove every MMIO region that shares an address with the range, which is valid. Slot lock held. */
+void tvm_region_remove_mmio(struct tvm *t, struct gpa gpa, uint64_t len);
 
 #endif

@@ -18,7 +18,11 @@ void tvm_fence_leave(struct tvm *t, const struct vcpu_slot *v);
 /* Start a fence. False, changing nothing, while vCPUs still run that the last one waits for. */
 bool tvm_fence_initiate(struct tvm *t);
 
-/* Has every vCPU left that may have used a page blocked at `version` (as gstage_leaf.version has it)? */
+/*
+ * Was a fence started after a page was blocked at `version` (as gstage_leaf.version has it), and has every vCPU left that
+ * may have used the page? The version is modulo 1024: after 1024 more fences the answer is a needless no until the next
+ * fence, never a wrong yes.
+ */
 bool tvm_fence_completed(const struct tvm *t, uint32_t version);
 
 #endif

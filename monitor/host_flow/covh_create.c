@@ -86,6 +86,7 @@ static uint64_t publish(struct hart *h, const struct donation *d, uint32_t index
     t->gstage_mode = m->platform.gstage_mode;
     t->root = d->root;
     t->pool_head = CONF_PAGE_NONE;
+    t->reserve_head = CONF_PAGE_NONE;
 
     hal_lock(h, &slot->lock);
     slot->state = TVM_INITIALIZING;

@@ -6,6 +6,7 @@
 #include "monitor/core/address.h"
 #include "monitor/core/gstage.h"
 #include "monitor/core/page_record.h"
+#include "monitor/core/tvm_frames.h"
 #include "monitor/hal/hal.h"
 #include "monitor/host_flow/handlers.h"
 
@@ -52,21 +53,6 @@ static bool frames_free(struct hart *h, struct conf_page first, uint32_t count)
     return free;
 }
 
-/* Scrub each frame, then put it into the pool. Slot lock held. */
-static void pool_push(struct hart *h, struct tvm *t, struct conf_page first, uint32_t count)
-{
-    struct monitor *m = h->monitor;
-    for (uint32_t i = 0; i < count; i++) {
-        struct conf_page page = conf_page_next(first, i);
-        hal_conf_scrub(m, page);
-        hal_lock(h, &m->pages_lock);
-        m->page[page.index].link = t->pool_head;
-        hal_unlock(h, &m->pages_lock);
-        t->pool_head = page.index;
-        t->pool_count++;
-    }
-}
-
 struct decision covh_add_tvm_page_table_pages(struct hart *h, const struct sbi_args *args)
 {
     struct conf_page first;
@@ -85,8 +71,8 @@ struct decision covh_add_tvm_page_table_pages(struct hart *h, const struct sbi_a
         error = SBI_ERR_INVALID_ADDRESS;
     else if (!claim_frames(h, t, first, (uint32_t)count, PAGE_TABLE_POOL))
         error = SBI_ERR_INVALID_ADDRESS;
-    if (error == SBI_SUCCESS)
-        pool_push(h, t, first, (uint32_t)count);
+    for (uint32_t i = 0; error == SBI_SUCCESS && i < count; i++)
+        tvm_pool_add(h, t, conf_page_next(first, i));
     tvm_unlock(h, t);
     return decide_result(error, count);
 }
