@@ -70,8 +70,9 @@ void ipi_remote_fence(struct hart *h, struct hart_set targets, uint32_t kind)
         struct hart *target = &m->hart[i];
         if (!in_set(targets, i) || !is_started(target) || target == h)
             continue;
-        ticket[i] = __atomic_add_fetch(&target->fence_wanted, 1, __ATOMIC_ACQ_REL);
+        /* The request first: who sees the ticket has it, or has served it already. */
         shared_or(&target->ipi_request, kind);
+        ticket[i] = __atomic_add_fetch(&target->fence_wanted, 1, __ATOMIC_ACQ_REL);
         hal_ipi_send(h, i);
     }
     if (in_set(targets, h->id))
@@ -95,8 +96,8 @@ void ipi_serve(struct hart *h)
     uint32_t wanted = shared_load(&h->fence_wanted);
     uint32_t request = shared_exchange(&h->ipi_request, 0);
     fence_now(h, request);
-    if ((request & (IPI_REQUEST_FENCE | IPI_REQUEST_FENCE_I)) != 0)
-        shared_store(&h->fence_done, wanted);
+    /* Whether or not one was asked for now: a request may have been served before its ticket was drawn. */
+    shared_store(&h->fence_done, wanted);
     if ((request & IPI_REQUEST_SSIP) != 0)
         hal_host_ssip_set(h);
 }
