@@ -55,6 +55,21 @@ static const struct cli_command commands[] = {
      "  --oracles LIST    own,liv,ord or all (default)\n"
      "  --json            one JSON object on standard output\n",
      cmd_hunt},
+    {"interleave", "[options]", "harts that overlap inside the monitor, in orders that a seed decides",
+     "Makes traces for several harts out of the seeds, gives each hart its operations as a program of its own and "
+     "runs\n"
+     "them under a scheduler that may change harts at every primitive of the monitor. The same --seed gives the same\n"
+     "run everywhere. Expectations are ignored. Stops at the first finding, which is written as a trace.\n\n"
+     "  --harts N         2 to 8 (default 4)\n"
+     "  --steps N         decisions of the scheduler after which no new round begins (default 1000000)\n"
+     "  --seed S          of all choices (default 1)\n"
+     "  --rounds N        this many rounds, whatever they take\n"
+     "  --trace FILE      run this trace instead; round n of it has the decisions of seed S + n\n"
+     "  --decisions FILE  decisions of every round from bytes first: below 128 the hart goes on, else any\n"
+     "  --seeds PATH      traces to compose from (default: corpora of the source tree)\n"
+     "  --findings FOLDER where findings go (default findings)\n"
+     "  --json            one JSON object on standard output\n",
+     cmd_interleave},
     {"min", "[--force] [--oracles LIST] FILE -o FILE", "shorten a finding as long as it stays the same finding",
      "Drops operations and simplifies arguments while oracle, property and call of the finding stay. Writes text when\n"
      "the name ends in .trace, binary otherwise.\n\n"
@@ -98,7 +113,7 @@ static int help(FILE *out)
 {
     fputs("usage: touchstone COMMAND [arguments]\n\n", out);
     for (size_t i = 0; i < COMMANDS; i++)
-        fprintf(out, "  %-8s %s\n", commands[i].name, commands[i].summary);
+        fprintf(out, "  %-10s %s\n", commands[i].name, commands[i].summary);
     fputs("\ntouchstone COMMAND --help tells more.\n\n" EXIT_CODES, out);
     return out == stdout ? CLI_CLEAN : CLI_USAGE;
 }

@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * touchstone interleave: harts that overlap inside the monitor, in orders that a seed decides.
+ *
+ * Round by round a trace is made of the corpora (or taken from a file) and run under the scheduler. A finding is written
+ * as a trace, with the command that shows it again in its first line.
+ */
+#include "harness/cli/cli.h"
+#include "harness/concurrency/interleave.h"
+
+#include <getopt.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define DECISIONS_MAX (1u << 20)
+
+struct job {
+    const char *file; /* NULL: traces are composed */
+    const char *seeds_path;
+    const char *findings_folder;
+    uint64_t harts, steps, seed, rounds; /* rounds: 0 for as many as it takes */
+    bool json;
+    struct schedule_decisions decisions; /* bytes from a file */
+
+    struct corpus corpus;
+    struct trace *decoded; /* of the corpus */
+    const struct trace **list;
+    struct trace trace; /* of this round */
+    struct interleave *interleave;
+
+    uint64_t rounds_done, digest;
+    char reproducer[4096];
+};
+
+static bool load_seeds(struct job *j, int *code)
+{
+    char fallback[4096];
+    const char *path = j->seeds_path;
+
+    if (path == NULL) {
+        const char *source = source_folder();
+
+        if (source == NULL)
+            return *code = CLI_ENVIRONMENT, false;
+        snprintf(fallback, sizeof(fallback), "%.4000s/corpora", source);
+        path = fallback;
+    }
+    *code = corpus_load(&j->corpus, path);
+    if (*code != CLI_CLEAN)
+        return false;
+    if (j->corpus.count == 0)
+        return *code = cli_error(CLI_USAGE, "%s: no *.trace and no *.tst", path), false;
+    j->decoded = calloc(j->corpus.count, sizeof(*j->decoded));
+    j->list = calloc(j->corpus.count, sizeof(*j->list));
+    if (j->decoded == NULL || j->list == NULL)
+        return *code = cli_error(CLI_ENVIRONMENT, "out of memory"), false;
+    for (size_t n = 0; n < j->corpus.count; n++) {
+        trace_decode(&j->decoded[n], j->corpus.entry[n].bytes, j->corpus.entry[n].size);
+        j->list[n] = &j->decoded[n];
+    }
+    return true;
+}
+
+/* Seed of the scheduler in this round: with one trace the one that was asked for comes first, so that it can be named. */
+static uint64_t round_seed(const struct job *j)
+{
+    uint64_t state = j->seed + j->rounds_done * 0x10001u;
+
+    return j->file != NULL ? j->seed + j->rounds_done : random_next(&state);
+}
+
+static void prepare_round(struct job *j)
+{
+    uint64_t state = ~j->seed + j->rounds_done * 0x20003u;
+
+    j->decisions.seed = round_seed(j);
+    if (j->file == NULL)
+        interleave_compose(&j->trace, j->list, j->corpus.count, (uint32_t)j->harts, random_next(&state));
+}
+
+static void keep_finding(struct job *j, const struct finding *f)
+{
+    static uint8_t bytes[TRACE_MAX_BYTES];
+    size_t size = trace_encode(&j->trace, bytes, sizeof(bytes));
+    size_t text_size = 0;
+    char *text = NULL;
+    bool exists;
+
+    snprintf(j->reproducer, sizeof(j->reproducer), "%.3000s/interleave-%s-%s-%s-%016" PRIx64 ".trace",
+             j->findings_folder, oracle_name(f->oracle), f->property, finding_call(f),
+             bytes_hash(bytes, size) ^ j->decisions.seed);
+    FILE *out = folder_make(j->findings_folder) ? open_memstream(&text, &text_size) : NULL;
+    if (out == NULL)
+        return;
+    fprintf(out, "# touchstone interleave --trace THIS-FILE --seed %" PRIu64 " --rounds 1\n", j->decisions.seed);
+    trace_print(out, &j->trace);
+    fclose(out);
+    if (!file_write(j->reproducer, text, text_size, false, &exists) && !exists)
+        j->reproducer[0] = '\0';
+    free(text);
+}
+
+/* Where every hart was: the operation that the finding is about is only half of it. */
+static void print_harts(const struct job *j)
+{
+    char text[1024];
+    uint32_t step;
+
+    for (uint32_t h = 0; h < j->trace.harts; h++) {
+        if (!interleave_at(j->interleave, h, &step) || step >= j->trace.count)
+            continue;
+        trace_print_op(text, sizeof(text), &j->trace.op[step], NULL);
+        printf("  hart %u is inside step %u: %s\n", h, step, text);
+    }
+}
+
+static void report(const struct job *j, const struct finding *f)
+{
+    const struct schedule *s = interleave_schedule(j->interleave);
+
+    if (j->json) {
+        printf("{\"schema\":\"touchstone-interleave/1\",\"harts\":%u,\"seed\":%" PRIu64 ",\"rounds\":%" PRIu64
+               ",\"steps\":%" PRIu64 ",\"switches\":%" PRIu64 ",\"turns\":%" PRIu64 ",\"digest\":\"%016" PRIx64 "\"",
+               j->trace.harts, j->seed, j->rounds_done, schedule_steps(s), schedule_switches(s), schedule_turns(s),
+               j->digest);
+        if (f->found) {
+            printf(",\"finding\":{");
+            json_finding(stdout, f);
+            printf(",\"schedule_seed\":%" PRIu64 ",\"file\":", j->decisions.seed);
+            cli_json_string(stdout, j->file != NULL ? j->file : j->reproducer);
+            putchar('}');
+        }
+        printf("}\n");
+        return;
+    }
+    if (f->found) {
+        print_finding(stdout, j->file != NULL ? j->file : j->reproducer, &j->trace, f);
+        print_harts(j);
+        printf("  again: touchstone interleave --trace %s --seed %" PRIu64 " --rounds 1\n",
+               j->file != NULL ? j->file : j->reproducer, j->decisions.seed);
+    }
+    printf("%u harts, %" PRIu64 " rounds, %" PRIu64 " turns, %" PRIu64 " scheduler steps, %" PRIu64
+           " changes of hart, digest %016" PRIx64 "%s\n",
+           j->trace.harts, j->rounds_done, schedule_turns(s), schedule_steps(s), schedule_switches(s), j->digest,
+           f->found ? "" : ": no deadlock, no lost wake-up, all locks free");
+}
+
+static int run_rounds(struct job *j)
+{
+    bool clean = true;
+
+    while (clean && !interrupted() && (j->rounds == 0 || j->rounds_done < j->rounds) &&
+           (j->rounds != 0 || schedule_steps(interleave_schedule(j->interleave)) < j->steps)) {
+        prepare_round(j);
+        clean = interleave_run(j->interleave, &j->trace, &j->decisions);
+        j->digest = (j->digest ^ schedule_digest(interleave_schedule(j->interleave))) * 0x100000001b3u;
+        j->digest ^= machine_state_hash(interleave_world(j->interleave)->machine);
+        j->rounds_done++;
+    }
+    const struct finding *f = interleave_finding(j->interleave);
+
+    if (f->found && j->file == NULL)
+        keep_finding(j, f);
+    report(j, f);
+    return f->found ? CLI_FINDING : interrupted() ? CLI_INTERRUPTED : CLI_CLEAN;
+}
+
+static int interleave(struct job *j)
+{
+    struct machine_config config = machine_default_config();
+    int code = CLI_CLEAN;
+
+    if (j->file != NULL) {
+        if (!trace_open(&j->trace, j->file, false))
+            return CLI_USAGE;
+        config = world_config_for(&j->trace);
+    } else {
+        if (!load_seeds(j, &code))
+            return code;
+        config.harts = (uint32_t)j->harts;
+    }
+    j->interleave = interleave_create(&config);
+    if (j->interleave == NULL)
+        return cli_error(CLI_ENVIRONMENT, "no memory for a machine");
+    interrupts_catch();
+    return run_rounds(j);
+}
+
+static bool read_option(const struct cli_command *command, struct job *j, int option)
+{
+    switch (option) {
+    case 'h':
+        if (!cli_number(command, "--harts", optarg, MONITOR_MAX_HARTS, &j->harts))
+            return false;
+        if (j->harts < 2)
+            cli_usage(command, "--harts: it takes two to overlap");
+        return j->harts >= 2;
+    case 'n': return cli_number(command, "--steps", optarg, UINT64_MAX, &j->steps);
+    case 's': return cli_number(command, "--seed", optarg, UINT64_MAX, &j->seed);
+    case 'r': return cli_number(command, "--rounds", optarg, UINT64_MAX, &j->rounds);
+    case 't': j->file = optarg; return true;
+    case 'i': j->seeds_path = optarg; return true;
+    case 'f': j->findings_folder = optarg; return true;
+    case 'j': j->json = true; return true;
+    case 'd':
+        free((void *)(uintptr_t)j->decisions.bytes);
+        j->decisions.bytes = file_read(optarg, DECISIONS_MAX, &j->decisions.len);
+        return j->decisions.bytes != NULL;
+    default: return false;
+    }
+}
+
+int cmd_interleave(const struct cli_command *command, int argc, char **argv)
+{
+    static const struct option options[] = {{"harts", required_argument, NULL, 'h'},
+                                            {"steps", required_argument, NULL, 'n'},
+                                            {"seed", required_argument, NULL, 's'},
+                                            {"rounds", required_argument, NULL, 'r'},
+                                            {"trace", required_argument, NULL, 't'},
+                                            {"seeds", required_argument, NULL, 'i'},
+                                            {"decisions", required_argument, NULL, 'd'},
+                                            {"findings", required_argument, NULL, 'f'},
+                                            {"json", no_argument, NULL, 'j'},
+                                            {0}};
+    static struct job j = {.findings_folder = "findings", .harts = 4, .steps = 1000000, .seed = 1};
+    bool good = true;
+    int code = CLI_USAGE;
+
+    for (int option; good && (option = getopt_long(argc, argv, "", options, NULL)) != -1;)
+        good = read_option(command, &j, option);
+    if (good && optind != argc)
+        cli_usage(command, "unexpected argument '%s'", argv[optind]);
+    else if (good)
+        code = interleave(&j);
+    interleave_destroy(j.interleave);
+    corpus_free(&j.corpus);
+    free(j.decoded);
+    free(j.list);
+    free((void *)(uintptr_t)j.decisions.bytes);
+    return code;
+}

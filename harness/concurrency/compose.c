@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Traces for several harts made of others; see interleave.h. */
+#include "harness/concurrency/interleave.h"
+#include "harness/trace/random.h"
+
+#define CALL_HART_START 0x0028u
+
+static void add(struct trace *out, const struct trace_op *op)
+{
+    if (out->count < TRACE_MAX_OPS && op->op != OP_EXPECT && op->op != OP_NOP)
+        out->op[out->count++] = *op;
+}
+
+/* The boot hart starts the others where host RAM begins. */
+static void start_harts(struct trace *out)
+{
+    for (uint8_t h = 1; h < out->harts; h++) {
+        struct trace_op op = {.op = OP_HOST_CALL, .call = CALL_HART_START};
+
+        op.a[0] = h;
+        op.kind[1] = ARG_RAM;
+        add(out, &op);
+    }
+}
+
+/* Give each hart frames of its own: handles move by a number of frames that keeps every alignment up to 2 MiB / harts. */
+static void move_frames(struct trace_op *op, uint32_t frames)
+{
+    for (unsigned n = 0; n < 8; n++) {
+        if (op->kind[n] == ARG_WIN || op->kind[n] == ARG_RAM)
+            op->a[n] = (op->a[n] & ~(uint64_t)UINT32_MAX) | (uint32_t)((uint32_t)op->a[n] + frames);
+    }
+}
+
+/* One trace of several harts, its own order of harts turned by `by`. */
+static void add_whole(struct trace *out, const struct trace *from, uint32_t by)
+{
+    for (uint32_t n = 0; n < from->count; n++) {
+        struct trace_op op = from->op[n];
+
+        op.hart = (uint8_t)((op.hart + by) % out->harts);
+        add(out, &op);
+    }
+}
+
+/* The operations of `from` for its first hart, or for all of its harts, become the program of hart `h`. */
+static void add_program(struct trace *out, const struct trace *from, uint8_t h, uint32_t frames, uint32_t room)
+{
+    for (uint32_t n = 0; n < from->count && room != 0; n++, room--) {
+        struct trace_op op = from->op[n];
+
+        op.hart = h;
+        move_frames(&op, frames);
+        add(out, &op);
+    }
+}
+
+/* Bytes of the trace that is mutated: one thread composes at a time. */
+static _Thread_local uint8_t bytes[TRACE_MAX_BYTES];
+
+static void mutate(struct trace *t, unsigned rounds, struct random *random)
+{
+    uint8_t harts = t->harts;
+    size_t size = trace_encode(t, bytes, sizeof(bytes));
+
+    while (rounds-- != 0)
+        size = trace_mutate(bytes, size, sizeof(bytes), (uint32_t)random_next(random), NULL);
+    trace_decode(t, bytes, size);
+    /* The machine stays: each another one would have to be booted. */
+    t->harts = harts;
+    t->host_pages = t->window_pages = 0;
+    t->seed = 0;
+}
+
+void interleave_compose(struct trace *out, const struct trace *const *from, size_t count, uint32_t harts, uint64_t seed)
+{
+    struct random random = random_from(seed);
+    uint64_t kind = random_below(&random, 8);
+    const struct trace *one = from[random_below(&random, count)];
+    uint32_t window = MACHINE_DEFAULT_WINDOW_PAGES;
+
+    out->harts = (uint8_t)harts;
+    out->host_pages = out->window_pages = 0;
+    out->seed = 0;
+    out->count = 0;
+    start_harts(out);
+    if (kind < 2 && one->harts > 1) {
+        add_whole(out, one, 0);
+    } else {
+        /* Different programs, or the same one on every hart; in frames of their own, or all in the same. */
+        uint32_t room = TRACE_MAX_OPS / harts - 1;
+        bool same = kind == 2 || kind == 3;
+        bool apart = random_chance(&random, 60);
+
+        for (uint32_t h = 0; h < harts; h++) {
+            add_program(out, one, (uint8_t)h, apart ? h * (window / harts) : 0, room);
+            if (!same)
+                one = from[random_below(&random, count)];
+        }
+    }
+    if (random_chance(&random, 60))
+        mutate(out, 1 + (unsigned)random_below(&random, 8), &random);
+}

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Traces whose harts overlap inside the monitor.
+ *
+ * Each hart gets the operations that a trace has for it as a program of its own, in their order; which hart goes on when is
+ * up to the scheduler (harness/machine/schedule.h). What is judged is what can be judged without knowing an order:
+ * what the machine notices at any time (LIV and broken fence rules), ownership whenever no hart is inside the monitor
+ * (OWN), and that a remote fence has happened on every running target when it returns.
+ *
+ * A run is a function of the trace, its decisions and the configuration, to the bit.
+ */
+#ifndef TOUCHSTONE_HARNESS_CONCURRENCY_INTERLEAVE_H
+#define TOUCHSTONE_HARNESS_CONCURRENCY_INTERLEAVE_H
+
+#include "harness/agents/world.h"
+#include "harness/machine/schedule.h"
+
+struct interleave;
+
+/* NULL when memory is short or the configuration is impossible. */
+struct interleave *interleave_create(const struct machine_config *config);
+void interleave_destroy(struct interleave *i);
+
+/*
+ * Run `t`, whose harts are those of the configuration, from reset to its end. False when something was found: then
+ * interleave_finding tells. Expectations are ignored.
+ *
+ * A handle of a TVM names one that the acting hart created, if it created that many, else one of all of them in order of creation;
+ * with an odd decisions->seed always the latter.
+ */
+bool interleave_run(struct interleave *i, const struct trace *t, const struct schedule_decisions *decisions);
+
+const struct finding *interleave_finding(const struct interleave *i);
+
+/* Operation that hart `h` was at when the run ended, and whether it was inside of it; false when it had none left. */
+bool interleave_at(const struct interleave *i, uint32_t hart, uint32_t *step);
+
+/* The scheduler, for its numbers. */
+const struct schedule *interleave_schedule(const struct interleave *i);
+
+/* The world, to look at after a run. */
+const struct world *interleave_world(const struct interleave *i);
+
+/* --- compose.c -------------------------------------------------------------------------------------------------- */
+
+/*
+ * Make one trace for `harts` harts out of `count` others: a trace of several harts as it is or mutated, or programs of
+ * several traces side by side, in the same frames or each in its own. All harts are started first. A function of its
+ * arguments; `count` is not 0.
+ */
+void interleave_compose(struct trace *out, const struct trace *const *from, size_t count, uint32_t harts,
+                        uint64_t seed);
+
+#endif
