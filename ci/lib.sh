@@ -61,7 +61,7 @@ PACKAGES_BUILD="ca-certificates cmake gcc libc6-dev make ninja-build patch pkg-c
 PACKAGES_FUZZ="afl++ clang-14 g++ libclang-rt-14-dev llvm-14"
 PACKAGES_FIRMWARE="binutils-riscv64-unknown-elf gcc-riscv64-unknown-elf qemu-system-misc"
 PACKAGES_REPLAY="libunicorn-dev"
-PACKAGES_CHECK="clang-19 clang-format-14 clang-tidy-14 git libclang-rt-19-dev llvm-14 shellcheck"
+PACKAGES_CHECK="clang-19 clang-format-14 clang-tidy-14 cloc git libclang-rt-19-dev llvm-14 shellcheck"
 
 # packages_of <group>...: the packages of these groups, sorted and unique.
 packages_of() {

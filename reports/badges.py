@@ -36,6 +36,20 @@ def badges(results):
         ),
         ("coverage", "coverage by seeds", f"{percent} %", "red" if below else "brightgreen", percent is not None),
         (
+            "interface",
+            "interface by seeds",
+            f"{totals['cells_reached']} of {totals['cells']} cells",
+            "brightgreen" if totals["cells_reached"] == totals["cells"] else "red",
+            bool(totals["cells"]),
+        ),
+        (
+            "size",
+            "monitor",
+            f"{totals['code_lines']} lines",
+            "brightgreen" if all(run["passed"] for run in results["size"]) else "red",
+            bool(totals["code_lines"]),
+        ),
+        (
             "plants",
             "planted bugs detected",
             f"{totals['plants_detected']} of {totals['plants']}",

@@ -21,7 +21,7 @@ import validate
 
 SCHEMA = "touchstone-results/1"
 FRAGMENT_SCHEMA = os.path.join(os.path.dirname(os.path.abspath(__file__)), "fragment-1.schema.json")
-KINDS = ("fuzz", "replay", "coverage", "plants", "switch", "qemu", "tests", "bench")
+KINDS = ("fuzz", "replay", "matrix", "coverage", "size", "plants", "switch", "qemu", "tests", "bench")
 
 MAX_TEXT = 64 << 10
 MAX_FINDINGS = 2000
@@ -400,6 +400,7 @@ def totals_of(results):
     files = [file for fragment in results["replay"] for file in fragment["files"]]
     edges = [edge for fragment in results["switch"] for edge in fragment["edges"]]
     covered = [fragment["total"] for fragment in results["coverage"]]
+    cells = [cell for fragment in results["matrix"] for cell in fragment["cells"] if cell["wanted"]]
     return {
         "executions": sum(fragment["executions"] for fragment in results["fuzz"]),
         "fuzz_findings": sum(fragment["findings"] for fragment in results["fuzz"]),
@@ -430,6 +431,9 @@ def totals_of(results):
         "coverage_percent": share(
             sum(total["covered"] for total in covered), sum(total["lines"] for total in covered)
         ),
+        "cells": len(cells),
+        "cells_reached": sum(cell["seeds"] >= cell["wanted"] for cell in cells),
+        "code_lines": sum(fragment["total"] for fragment in results["size"]),
     }
 
 
@@ -463,6 +467,14 @@ def verdict_of(results):
     for fragment in results["coverage"]:
         if fragment["total"].get("passed") is False:
             failures.append(f"coverage by the seeds is below {fragment['total'].get('floor', '?')} %")
+    count(failures, totals["cells"] - totals["cells_reached"], "cell", "of the matrix not reached by the corpora")
+    for fragment in results["matrix"]:
+        refuted = sum(cell["seeds"] > 0 for cell in fragment["cells"] if "unreachable" in cell)
+        count(failures, refuted, "cell", "of the matrix said to be unreachable and reached")
+        count(failures, len(fragment["surprises"]), "outcome", "seen that the matrix does not list")
+    for fragment in results["size"]:
+        if not fragment["passed"]:
+            failures.append("the monitor is larger, or needs deeper stacks, than allowed")
     for entry in results["fragments"]:
         if entry["status"] != "used":
             failures.append(f"{entry['file']}: {entry['why']}")

@@ -38,6 +38,20 @@ def render(results):
             ],
         ),
         (
+            "interface",
+            [
+                case(
+                    f"{cell['group']} {cell['row']} {cell['column']}",
+                    failure(f"{cell['seeds']} seeds, wanted {cell['wanted']}", "")
+                    if cell["seeds"] < cell["wanted"]
+                    else "",
+                )
+                for run in results["matrix"]
+                for cell in run["cells"]
+                if cell["wanted"]
+            ],
+        ),
+        (
             "plants",
             [
                 case(plant["id"], plant_failure(plant), plant.get("cpu_seconds"))

@@ -57,6 +57,23 @@ def render(results):
             [({"file": file["file"]}, file["covered"]) for run in results["coverage"] for file in run["files"]],
         ),
         (
+            "interface_cell_seeds",
+            "gauge",
+            "seeds that reach a wanted cell of the interface",
+            [
+                ({"group": cell["group"], "row": cell["row"], "column": cell["column"]}, cell["seeds"])
+                for run in results["matrix"]
+                for cell in run["cells"]
+                if cell["wanted"]
+            ],
+        ),
+        (
+            "code_lines",
+            "gauge",
+            "lines of code of the monitor",
+            [({"file": file["file"]}, file["code"]) for run in results["size"] for file in run["files"]],
+        ),
+        (
             "plant_detected",
             "gauge",
             "1 when the harness detects this planted bug",

@@ -7,6 +7,7 @@ happen must not look like one that passed.
 
 import os
 
+import interface
 from blocks import bar, brief, esc, folded, lead, mark, moment, number, percent, source, table, tag, trace
 from collect import KINDS, SEVERITIES, passed, share
 
@@ -17,7 +18,9 @@ MANY = 20  # more rows than this are folded away
 HOW_TO = {
     "fuzz": "ci/fuzz",
     "replay": "ci/fuzz",
+    "matrix": "ci/matrix",
     "coverage": "ci/coverage",
+    "size": "ci/monitor-size",
     "plants": "ci/plants",
     "switch": "ci/replay-switch",
     "qemu": "ci/boot-qemu",
@@ -34,7 +37,9 @@ def render(results, earlier, line_coverage):
         ("findings", "Findings", findings(results)),
         ("fuzz", "Fuzzing", fuzz(results)),
         ("replay", "Corpora", replay(results)),
+        ("matrix", "Interface", interface.matrix(results, not_run)),
         ("coverage", "Coverage", coverage(results, line_coverage)),
+        ("size", "Size", interface.size(results, not_run)),
         ("plants", "Planted bugs", plants(results)),
         ("switch", "World switch", switch(results)),
         ("qemu", "Boot", boot(results)),
@@ -101,6 +106,20 @@ def head(results):
             below,
             percent(totals["coverage_percent"]),
             f'{number(totals["lines_covered"])} of {number(totals["lines"])} lines',
+        ),
+        (
+            "interface cells",
+            bool(results["matrix"]),
+            totals["cells_reached"] < totals["cells"],
+            f'{number(totals["cells_reached"])} of {number(totals["cells"])}',
+            "reached by the seeds",
+        ),
+        (
+            "monitor",
+            bool(results["size"]),
+            not all(run["passed"] for run in results["size"]),
+            number(totals["code_lines"]),
+            "lines of code",
         ),
         (
             "plants detected",
@@ -270,7 +289,11 @@ def coverage(results, line_coverage):
             + (tag("good", f"✓ floor {floor:g} %") if total["passed"] else tag("bad", f"✗ below {floor:g} %"))
         )
         lines = f'{number(total["covered"])} of {number(total["lines"])} gated lines'
-        text += f'<p>{lines}, {percent(total["percent"])}{gate}</p>\n'
+        branches = ""
+        if total.get("branches"):
+            taken = share(total["branches_covered"], total["branches"])
+            branches = f'; {number(total["branches_covered"])} of {number(total["branches"])} branches, {percent(taken)}'
+        text += f'<p>{lines}, {percent(total["percent"])}{branches}{gate}</p>\n'
         folders = {}
         for file in run["files"]:
             folders.setdefault(os.path.dirname(file["file"]) or ".", []).append(file)
@@ -282,6 +305,7 @@ def coverage(results, line_coverage):
                 for file in sorted(folders[folder], key=lambda file: file["file"])
             ]
         text += table(["file", ">lines", ">covered", "", ">percent", ">branches"], rows)
+        text += interface.uncovered(run.get("uncovered"))
     if line_coverage:
         text += f'<p><a href="{esc(line_coverage)}">Line by line</a>, by llvm-cov.</p>\n'
     return text

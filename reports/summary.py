@@ -29,6 +29,8 @@ def render(results):
     lines += ["", "| check | result |", "|---|---|"]
     rows = (
         ("coverage", "lines reached by the seeds alone", f"{totals['coverage_percent']} %"),
+        ("matrix", "cells of the interface reached", f"{totals['cells_reached']} of {totals['cells']}"),
+        ("size", "lines of code of the monitor", f"{totals['code_lines']}"),
         ("plants", "planted bugs detected", f"{totals['plants_detected']} of {totals['plants']}"),
         (
             "switch",

@@ -95,7 +95,7 @@ class Html(ReportTest):
         self.assertIn("ci/touchstone min findings/host_abi_fuzzer-0a1b2c3d4e5f.tst", parsed.text)
 
     def test_the_overview_marks_what_is_wrong(self):
-        for name, count in (("good", 6), ("clean", 0)):
+        for name, count in (("good", 7), ("clean", 0)):
             parsed = read_page(page.render(self.results(name), [], None))
             self.assertEqual(parsed.attributes.count(("class", "bad")), count, name)
 
@@ -130,6 +130,41 @@ class Html(ReportTest):
         self.assertIn("2 kinds of state", page.render(results, [], None))
         results["switch"][0]["elements"] = [{"element": "mstatus", "checks": 12345, "violations": 6}]
         self.assertRegex(page.render(results, [], None), 'mstatus.*12,345.*bad">6<')
+
+    def test_a_cell_shows_its_seeds_its_lack_of_them_and_its_reason(self):
+        text = page.render(self.results("good"), [], None)
+        self.assertIn('<span class="tag good">SUCCESS 14</span>', text)
+        self.assertIn('<span class="tag bad">INVALID_PARAM 1</span>', text)
+        self.assertIn("FAILED: nothing in it can fail", text)
+        self.assertIn("not listed</span> page: NONCONF: DATA", text)
+        results = self.results("clean")
+        results["matrix"] = [
+            {
+                "older": False,
+                "surprises": [],
+                "cells": [
+                    {"group": "call", "row": "x", "column": "FAILED", "seeds": 1, "wanted": 0, "unreachable": "never"}
+                ],
+            }
+        ]
+        self.assertIn('<span class="tag bad">FAILED 1</span>', page.render(results, [], None))
+
+    def test_size_and_stacks(self):
+        results = self.results("good")
+        parsed = read_page(page.render(results, [], None))
+        for text in ("91 lines of code in 2 files, limit 8,000, by cloc 1.96", "riscv_trap", "1,936"):
+            self.assertIn(text, parsed.text)
+        results["size"][0].update(limit=90, passed=False)
+        self.assertIn('<span class="tag bad">91</span>', page.render(results, [], None))
+
+    def test_lines_that_no_seed_reaches_have_a_reason(self):
+        results = self.results("good")
+        line = {"file": "monitor/core/fence.c", "function": "fence_local", "text": "return;", "reason": None}
+        results["coverage"][0]["uncovered"] = [line, {**line, "reason": "only before boot"}]
+        text = page.render(results, [], None)
+        self.assertIn("2 lines that no seed reaches", text)
+        self.assertIn("no reason given", text)
+        self.assertIn("only before boot", text)
 
     def test_many_checks_are_grouped_and_a_failed_one_stays_in_sight(self):
         results = self.results("good")
@@ -213,15 +248,15 @@ class Junit(ReportTest):
         root = ET.fromstring(junit.render(self.results("good")).encode())
         suites = {suite.get("name"): suite for suite in root}
         self.assertEqual(
-            set(suites), {"findings", "fuzz", "corpora", "plants", "switch", "boot", "steps", "fragments"}
+            set(suites), {"findings", "fuzz", "corpora", "interface", "plants", "switch", "boot", "steps", "fragments"}
         )
         for suite in root:
             self.assertEqual(int(suite.get("tests")), len(suite.findall("testcase")))
             for word, attribute in (("failure", "failures"), ("error", "errors"), ("skipped", "skipped")):
                 self.assertEqual(int(suite.get(attribute)), len(suite.findall(f"testcase/{word}")), suite.get("name"))
         self.assertEqual(
-            [suites[n].get("failures") for n in ("findings", "fuzz", "corpora", "plants", "switch", "boot", "steps")],
-            ["3", "1", "1", "2", "1", "1", "1"],
+            [suites[n].get("failures") for n in ("findings", "fuzz", "corpora", "interface", "plants", "switch", "boot", "steps")],
+            ["3", "1", "1", "1", "2", "1", "1", "1"],
         )
         self.assertEqual(suites["steps"].get("skipped"), "1")
         self.assertIn("covh_reclaim_pages", suites["findings"][0].find("failure").text)
@@ -239,7 +274,7 @@ class Junit(ReportTest):
     def test_a_broken_fragment_is_an_error_not_a_failure(self):
         root = ET.fromstring(junit.render(self.results("broken")).encode())
         fragments = [suite for suite in root if suite.get("name") == "fragments"][0]
-        self.assertEqual((fragments.get("errors"), fragments.get("failures")), ("10", "0"))
+        self.assertEqual((fragments.get("errors"), fragments.get("failures")), ("11", "0"))
 
 
 class OpenMetrics(ReportTest):
@@ -290,6 +325,8 @@ class Badges(ReportTest):
                 "verdict": ("the monitor broke a promise", "red"),
                 "fuzzing": ("afl++ + libfuzzer: 5 open", "red"),
                 "coverage": ("70.37 %", "red"),
+                "interface": ("2 of 3 cells", "red"),
+                "size": ("91 lines", "brightgreen"),
                 "plants": ("1 of 3", "red"),
                 "boot": ("2 of 3", "red"),
             },
