@@ -27,6 +27,7 @@
 #define CSR_VSTVEC 0x205u
 #define CSR_VSEPC 0x241u
 #define CSR_VSCAUSE 0x242u
+#define CSR_VSTVAL 0x243u
 #define CSR_HSTATUS 0x600u
 
 #define TRAP_INTERRUPT (UINT64_C(1) << 63)
@@ -47,6 +48,21 @@ void host_agent(struct agent_step *s);
 /* Operations of the guest on a hart that runs a guest. */
 void guest_agent(struct agent_step *s);
 
+/* OP_GUEST_EXEC: the guest executes one instruction that accesses memory (guest_exec.c). */
+void guest_exec(struct agent_step *s);
+
+/* OP_HOST_FDT: the host writes a device tree into its memory (host_fdt.c). */
+void host_fdt(struct agent_step *s);
+
+/* Set a register by its number in OP_HOST_REG and OP_GUEST_REG, in the world that runs on the hart. */
+void agent_set_register(struct agent_step *s, uint64_t number, uint64_t value);
+
+/*
+ * Write bytes as a run of stores of the host would, one store per frame asking for permission. `len` is a multiple of
+ * 8, and so is the address. False when one faulted; the result shows it.
+ */
+bool host_put(struct agent_step *s, uint64_t address, const uint8_t *bytes, uint64_t len);
+
 /* What happens to a hart whoever runs on it: interrupts, time, console input. */
 void environment(struct agent_step *s);
 
@@ -62,9 +78,12 @@ bool agent_hart_runs(const struct machine *m, uint32_t h);
 /* Deliver the trap of a failed access and report what became of it. */
 void agent_take_trap(struct agent_step *s, const struct trap *t);
 
-/* Report what the acting hart shows after somebody took a trap from the host, or from the guest. */
+/*
+ * Report what the acting hart shows after somebody took a trap from the host, or from the guest, which was at pc_before.
+ * `t` is the exception that the guest raised; NULL for an ecall or an interrupt.
+ */
 void agent_see_host(struct agent_step *s, enum trap_taker taker, bool ecall);
-void agent_see_guest(struct agent_step *s, enum trap_taker taker, bool ecall, uint64_t pc_before);
+void agent_see_guest(struct agent_step *s, enum trap_taker taker, bool ecall, uint64_t pc_before, const struct trap *t);
 
 /*
  * Exceptions that the architecture leaves to implementations, or to later extensions beyond 63: a processor may raise

@@ -19,7 +19,7 @@ static void interrupt_line(struct agent_step *s)
     if (taker == TAKEN_BY_NOBODY)
         return;
     if (guest)
-        agent_see_guest(s, taker, false, pc);
+        agent_see_guest(s, taker, false, pc, NULL);
     else
         agent_see_host(s, taker, false);
 }

@@ -14,7 +14,7 @@ static void guest_ecall(struct agent_step *s, uint64_t fid, uint64_t eid)
 {
     uint64_t pc = s->m->hart[s->hart].pc;
 
-    agent_see_guest(s, agent_ecall(s, s->a, fid, eid), true, pc);
+    agent_see_guest(s, agent_ecall(s, s->a, fid, eid), true, pc, NULL);
 }
 
 static void guest_call(struct agent_step *s)
@@ -52,18 +52,6 @@ static void guest_csr(struct agent_step *s, bool write)
         agent_see_value(s, value);
     else
         agent_take_trap(s, &t);
-}
-
-static void guest_register(struct agent_step *s)
-{
-    struct machine_hart *hart = &s->m->hart[s->hart];
-
-    if (s->a[0] >= 1 && s->a[0] < 32)
-        hart->x[s->a[0]] = s->a[1];
-    else if (s->a[0] >= 32 && s->a[0] < 64)
-        hart->f[s->a[0] - 32] = s->a[1];
-    else if (s->a[0] == 64)
-        hart->fcsr = s->a[1] & 0xff;
 }
 
 /* May hardware raise this in V=1? Ecalls only from the mode they name; M-mode's timer is masked; 19 is a hardware error. */
@@ -116,8 +104,9 @@ void guest_agent(struct agent_step *s)
     case OP_GUEST_FETCH: guest_access(s, ACCESS_FETCH, 4, 0); return;
     case OP_GUEST_CSR_READ: guest_csr(s, false); return;
     case OP_GUEST_CSR_WRITE: guest_csr(s, true); return;
-    case OP_GUEST_REG: guest_register(s); return;
+    case OP_GUEST_REG: agent_set_register(s, s->a[0], s->a[1]); return;
     case OP_GUEST_TRAP: guest_trap(s); return;
+    case OP_GUEST_EXEC: guest_exec(s); return;
     case OP_GUEST_WFI: guest_wfi(s); return;
     case OP_GUEST_VIRTUAL: agent_take_trap(s, &(struct trap){.cause = 22, .tval = s->a[0] & UINT32_MAX}); return;
     case OP_GUEST_USER: s->m->hart[s->hart].priv = (s->a[0] & 1) != 0 ? PRIV_U : PRIV_S; return;

@@ -51,33 +51,46 @@ static uint64_t pattern_word(uint64_t pattern, uint64_t n)
 }
 
 /*
- * Fill memory as a run of stores would. One store per frame asks for permission; the rest of a frame that is host RAM
- * is then written at once, which is the same because permissions are the same throughout a frame.
+ * One store per frame asks for permission; the rest of a frame that is host RAM is then written at once, which is the
+ * same because permissions are the same throughout a frame.
  */
-static void host_fill(struct agent_step *s, uint64_t address, uint64_t len, uint64_t pattern)
+bool host_put(struct agent_step *s, uint64_t address, const uint8_t *bytes, uint64_t len)
 {
-    uint64_t chunk[PAGE_SIZE / 8];
-    uint64_t done = 0;
     bool bare = machine_csr_read(s->m, s->hart, CSR_SATP) >> 60 == 0;
 
-    address &= ~UINT64_C(7);
-    len = (len < MAX_FILL ? len : MAX_FILL) & ~UINT64_C(7);
-    while (done < len) {
+    for (uint64_t done = 0; done < len;) {
         uint64_t at = address + done;
         uint64_t part = PAGE_SIZE - (at & PAGE_MASK);
+        uint64_t first;
         if (part > len - done)
             part = len - done;
         if (!bare || !machine_is_host_ram(s->m, at, part))
             part = 8;
-        for (uint64_t i = 0; i < part / 8; i++)
-            chunk[i] = pattern_word(pattern, done / 8 + i);
-        if (!host_access(s, at, ACCESS_STORE, 8, chunk[0]))
-            return;
+        memcpy(&first, bytes + done, sizeof(first));
+        if (!host_access(s, at, ACCESS_STORE, 8, first))
+            return false;
         if (part > 8)
-            machine_poke(s->m, at, chunk, part);
+            machine_poke(s->m, at, bytes + done, part);
         done += part;
     }
     s->result->kind = EXPECT_NONE;
+    return true;
+}
+
+static void host_fill(struct agent_step *s, uint64_t address, uint64_t len, uint64_t pattern)
+{
+    uint64_t chunk[PAGE_SIZE / 8];
+
+    address &= ~UINT64_C(7);
+    len = (len < MAX_FILL ? len : MAX_FILL) & ~UINT64_C(7);
+    s->result->kind = EXPECT_NONE;
+    for (uint64_t done = 0; done < len; done += sizeof(chunk)) {
+        uint64_t part = len - done < sizeof(chunk) ? len - done : sizeof(chunk);
+        for (uint64_t i = 0; i < part / 8; i++)
+            chunk[i] = pattern_word(pattern, done / 8 + i);
+        if (!host_put(s, address + done, (const uint8_t *)chunk, part))
+            return;
+    }
 }
 
 static void host_csr(struct agent_step *s, bool write)
@@ -94,16 +107,18 @@ static void host_csr(struct agent_step *s, bool write)
         agent_take_trap(s, &t);
 }
 
-static void host_register(struct agent_step *s)
+void agent_set_register(struct agent_step *s, uint64_t number, uint64_t value)
 {
     struct machine_hart *hart = &s->m->hart[s->hart];
 
-    if (s->a[0] >= 1 && s->a[0] < 32)
-        hart->x[s->a[0]] = s->a[1];
-    else if (s->a[0] >= 32 && s->a[0] < 64)
-        hart->f[s->a[0] - 32] = s->a[1];
-    else if (s->a[0] == 64)
-        hart->fcsr = s->a[1] & 0xff;
+    if (number >= 1 && number < 32)
+        hart->x[number] = value;
+    else if (number >= 32 && number < 64)
+        hart->f[number - 32] = value;
+    else if (number == 64)
+        hart->fcsr = value & 0xff;
+    else if (number == 65)
+        hart->pc = value & ~UINT64_C(1); /* a jump */
 }
 
 /*
@@ -164,7 +179,7 @@ void host_agent(struct agent_step *s)
     case OP_HOST_FETCH: host_access(s, s->a[0], ACCESS_FETCH, 4, 0); return;
     case OP_HOST_CSR_READ: host_csr(s, false); return;
     case OP_HOST_CSR_WRITE: host_csr(s, true); return;
-    case OP_HOST_REG: host_register(s); return;
+    case OP_HOST_REG: agent_set_register(s, s->a[0], s->a[1]); return;
     case OP_HOST_TRAP: host_trap(s); return;
     case OP_HOST_FILL: host_fill(s, s->a[0], s->a[1], s->a[2]); return;
     case OP_HOST_WRITE64:
@@ -172,6 +187,7 @@ void host_agent(struct agent_step *s)
             s->result->kind = EXPECT_NONE;
         return;
     case OP_HOST_FENCE: host_fence(s); return;
+    case OP_HOST_FDT: host_fdt(s); return;
     case OP_HOST_USER: s->m->hart[s->hart].priv = (s->a[0] & 1) != 0 ? PRIV_U : PRIV_S; return;
     case OP_HOST_ECALL:
     default: agent_see_host(s, agent_ecall(s, s->a, s->a[6], s->a[7]), true); return;

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "harness/agents/agent.h"
+#include "harness/trace/ops.h"
 
 /* One word of the host's mailbox, as the host would load it; 0 when it registered none. */
 static uint64_t mailbox_csr(const struct machine *m, uint32_t h, unsigned csr)
@@ -29,6 +30,19 @@ static void see_result(struct agent_step *s)
     s->result->value = s->m->hart[s->hart].x[A1];
 }
 
+/* a0..a7 of the host's mailbox, likewise. */
+static void mailbox_args(const struct machine *m, uint32_t h, uint64_t a[8])
+{
+    const struct hart *hart = &m->monitor->hart[h];
+
+    memset(a, 0, 8 * sizeof(a[0]));
+    if (!hart->shmem_set)
+        return;
+    const uint8_t *words = machine_peek(m, hart->shmem.value + NACL_GPR_OFFSET(A0), 8 * sizeof(a[0]));
+    if (words != NULL)
+        memcpy(a, words, 8 * sizeof(a[0]));
+}
+
 static void see_exit(struct agent_step *s)
 {
     see_result(s);
@@ -37,6 +51,7 @@ static void see_exit(struct agent_step *s)
     s->result->stval = machine_csr_read(s->m, s->hart, CSR_STVAL);
     s->result->htval = mailbox_csr(s->m, s->hart, 0x643);
     s->result->htinst = mailbox_csr(s->m, s->hart, 0x64a);
+    mailbox_args(s->m, s->hart, s->result->a);
 }
 
 static void see_trap(struct agent_step *s, uint64_t cause)
@@ -57,15 +72,24 @@ void agent_see_host(struct agent_step *s, enum trap_taker taker, bool ecall)
         see_result(s);
 }
 
-/* Did the monitor send the guest into its own trap handler? */
-static bool injected(const struct agent_step *s, uint64_t pc_before)
+/*
+ * Did the monitor send the guest into its own trap handler? A guest that was there already, and goes on, looks the same
+ * by its pc: what was delivered has to be what this trap is answered with, too.
+ */
+static bool injected(const struct agent_step *s, uint64_t pc_before, const struct trap *t)
 {
     uint64_t handler = machine_csr_read(s->m, s->hart, CSR_VSTVEC) & ~UINT64_C(3);
+    uint64_t cause = machine_csr_read(s->m, s->hart, CSR_VSCAUSE);
 
-    return s->m->hart[s->hart].pc == handler && machine_csr_read(s->m, s->hart, CSR_VSEPC) == pc_before;
+    if (s->m->hart[s->hart].pc != handler || machine_csr_read(s->m, s->hart, CSR_VSEPC) != pc_before)
+        return false;
+    if (pc_before != handler)
+        return true;
+    return t != NULL && machine_csr_read(s->m, s->hart, CSR_VSTVAL) == t->tval &&
+           (cause == 1 || cause == 2 || cause == 5 || cause == 7);
 }
 
-void agent_see_guest(struct agent_step *s, enum trap_taker taker, bool ecall, uint64_t pc_before)
+void agent_see_guest(struct agent_step *s, enum trap_taker taker, bool ecall, uint64_t pc_before, const struct trap *t)
 {
     if (taker == TAKEN_BY_NOBODY || !agent_hart_runs(s->m, s->hart))
         return;
@@ -80,7 +104,7 @@ void agent_see_guest(struct agent_step *s, enum trap_taker taker, bool ecall, ui
         see_trap(s, machine_csr_read(s->m, s->hart, CSR_VSCAUSE));
     else if (ecall)
         see_result(s);
-    else if (injected(s, pc_before))
+    else if (injected(s, pc_before, t))
         see_trap(s, machine_csr_read(s->m, s->hart, CSR_VSCAUSE));
 }
 
@@ -91,7 +115,7 @@ void agent_take_trap(struct agent_step *s, const struct trap *t)
     enum trap_taker taker = machine_trap(s->m, s->hart, t);
 
     if (guest)
-        agent_see_guest(s, taker, false, pc);
+        agent_see_guest(s, taker, false, pc, t);
     else
         agent_see_host(s, taker, false);
 }
@@ -109,7 +133,7 @@ enum trap_taker agent_ecall(struct agent_step *s, const uint64_t args[6], uint64
     enum trap_taker taker = machine_ecall(s->m, s->hart);
     w->calls++;
 
-    bool create = (uint32_t)eid == SBI_EID_COVH && COVE_FID(fid) == 5;
+    bool create = (uint32_t)eid == SBI_EID_COVH && (COVE_FID(fid) == 5 || COVE_FID(fid) == 7);
     bool answered = host && taker == TAKEN_BY_MONITOR && agent_hart_runs(s->m, s->hart);
     if (create && answered && hart->x[A0] == SBI_SUCCESS && w->tvm_count < WORLD_MAX_TVM_HANDLES)
         w->tvm_id[w->tvm_count++] = hart->x[A1];
@@ -125,8 +149,8 @@ static const char *kind_name(unsigned kind)
     return kind < EXPECT_KIND_COUNT ? names[kind] : "?";
 }
 
-/* The words of a result in the order of OP_EXPECT; returns how many the kind has. */
-static unsigned seen_words(const struct step_result *seen, uint64_t word[6])
+/* The fields of a result in the order of OP_EXPECT; returns how many the kind has. */
+static unsigned seen_fields(const struct step_result *seen, uint64_t word[TRACE_EXPECT_FIELDS])
 {
     switch (seen->kind) {
     case EXPECT_RESULT:
@@ -137,7 +161,8 @@ static unsigned seen_words(const struct step_result *seen, uint64_t word[6])
         word[3] = seen->stval;
         word[4] = seen->htval;
         word[5] = seen->htinst;
-        return seen->kind == EXPECT_RESULT ? 2 : 6;
+        memcpy(word + 6, seen->a, sizeof(seen->a));
+        return seen->kind == EXPECT_RESULT ? 2 : TRACE_EXPECT_FIELDS;
     case EXPECT_VALUE:
     case EXPECT_TRAP: word[0] = seen->value; return 1;
     default: return 0;
@@ -165,25 +190,25 @@ static void say_error(char *why, size_t max, int64_t expected, int64_t seen)
 bool world_expect(const struct world *w, const struct trace_op *expect, const struct step_result *seen, char *why,
                   size_t max)
 {
-    static const char *const names[6] = {"error", "value", "scause", "stval", "htval", "htinst"};
-    uint64_t word[6] = {0};
+    uint64_t word[TRACE_EXPECT_FIELDS] = {0};
 
     if (expect->call != seen->kind) {
         if (why != NULL && max != 0)
             snprintf(why, max, "expected %s, saw %s", kind_name(expect->call), kind_name(seen->kind));
         return false;
     }
-    unsigned words = seen_words(seen, word);
-    for (unsigned i = 0; i < words; i++) {
-        uint64_t expected = world_resolve(w, expect, i);
-        if ((expect->a[7] >> i & 1) == 0 || expected == word[i])
+    unsigned fields = seen_fields(seen, word);
+    for (unsigned i = 0; i < fields; i++) {
+        int slot = trace_expect_slot(expect->a[7], i);
+        uint64_t expected = slot >= 0 ? world_resolve(w, expect, (unsigned)slot) : 0;
+        if (slot < 0 || expected == word[i])
             continue;
-        if (words == 1)
+        if (fields == 1)
             say(why, max, seen->kind == EXPECT_TRAP ? "cause" : "value", expected, word[i]);
         else if (i == 0)
             say_error(why, max, (int64_t)expected, (int64_t)word[i]);
         else
-            say(why, max, names[i], expected, word[i]);
+            say(why, max, trace_expect_name(i), expected, word[i]);
         return false;
     }
     return true;

@@ -109,7 +109,7 @@ static bool preempted(struct agent_step *s)
     enum trap_taker taker = machine_take_interrupt(m, s->hart);
     if (taker == TAKEN_BY_NOBODY || !guest || machine_in_guest(m, s->hart))
         return false;
-    agent_see_guest(s, taker, false, pc);
+    agent_see_guest(s, taker, false, pc, NULL);
     return true;
 }
 
@@ -140,6 +140,7 @@ static void perform(struct agent_step *s)
     case OP_GUEST_WFI:
     case OP_GUEST_VIRTUAL:
     case OP_GUEST_USER:
+    case OP_GUEST_EXEC:
         if (machine_in_guest(s->m, s->hart))
             guest_agent(s);
         return;

@@ -36,6 +36,7 @@ struct step_result {
     int64_t error;  /* EXPECT_RESULT, EXPECT_EXIT: a0 */
     uint64_t value; /* EXPECT_RESULT, EXPECT_EXIT: a1; EXPECT_VALUE: loaded value; EXPECT_TRAP: cause */
     uint64_t scause, stval, htval, htinst; /* EXPECT_EXIT */
+    uint64_t a[8];                         /* EXPECT_EXIT: a0..a7 of the mailbox */
 };
 
 #define WORLD_MAX_TVM_HANDLES 128u

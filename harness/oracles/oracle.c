@@ -216,7 +216,7 @@ void oracle_before(struct world *w, uint32_t hart, const struct trace_op *op)
     if (w->oracles == 0)
         return;
     o->hart = hart;
-    o->guest_store = op->op == OP_GUEST_STORE;
+    o->guest_store = op->op == OP_GUEST_STORE || op->op == OP_GUEST_EXEC;
     o->entered = false;
     for (uint32_t i = 0; i < w->machine->config.harts; i++)
         o->entry[i].entered = false;

@@ -136,7 +136,7 @@ struct oracle_state {
     uint32_t pages;
     uint32_t generation; /* counts resets */
     uint32_t hart;       /* acting hart */
-    bool guest_store;    /* the operation is a store by the guest */
+    bool guest_store;    /* the operation may store to guest memory */
     bool entered;        /* any hart entered the monitor in this step */
     struct finding boot; /* what the machine looked like before anybody acted */
     struct entry entry[MONITOR_MAX_HARTS];

@@ -16,7 +16,7 @@
 #define CSR_STVAL 0x143u
 
 /* Mailbox words that an exit may write. */
-static const uint16_t exit_csrs[] = {0x204, 0x24d, 0x605, 0x643, 0x64a};
+static const uint16_t exit_csrs[] = {0x204, 0x24d, 0x605, 0x643, 0x645, 0x64a};
 #define EXIT_CSRS (sizeof(exit_csrs) / sizeof(exit_csrs[0]))
 #define EXIT_GPR_FIRST 10u
 #define EXIT_GPRS 8u

@@ -191,6 +191,8 @@ void generate_spoil(const struct aim *aim, struct trace_op *op)
         value_host_address(aim, op, arg);
     else if ((op->op == OP_GUEST_LOAD || op->op == OP_GUEST_STORE || op->op == OP_GUEST_FETCH) && arg == 0)
         value_bad(aim, ABI_KIND_GPA, op, arg);
+    else if (op->op == OP_GUEST_EXEC && arg == 1)
+        value_bad(aim, ABI_KIND_GPA, op, arg);
     else
         value_bad(aim, ABI_KIND_VALUE, op, arg);
     trace_op_canonical(op, aim->s->harts);
@@ -326,6 +328,34 @@ static void make_access(const struct aim *aim, struct trace_op *op, bool guest)
     value_raw(op, 2, random_next(r));
 }
 
+/* Instructions that access memory, with a register: every width, sign and compressed form, and what no monitor emulates. */
+static uint32_t access_insn(struct random *r)
+{
+    static const uint32_t words[] = {0x00000003, 0x00001003, 0x00002003, 0x00003003, 0x00004003, 0x00005003, 0x00006003,
+                                     0x00000023, 0x00001023, 0x00002023, 0x00003023, 0x00002007, 0x00003027, 0x0000202f,
+                                     0x1000302f, 0x1800302f, 0x00007003, 0x02050007, 0x0005000f};
+    static const uint16_t halves[] = {0x4000, 0x6000, 0xc000, 0xe000, 0x4002, 0x6002,
+                                      0xc002, 0xe002, 0x2000, 0xa000, 0x2002, 0xa002};
+    uint32_t reg = (uint32_t)random_below(r, 32);
+
+    if (random_chance(r, 5))
+        return (uint32_t)random_next(r);
+    if (random_chance(r, 30))
+        return halves[random_below(r, COUNT_OF(halves))] | (reg & 7) << 2 | (random_chance(r, 50) ? reg << 7 : 0);
+    uint32_t word = words[random_below(r, random_chance(r, 85) ? 11 : COUNT_OF(words))];
+    return word | reg << ((word & 0x7f) == 0x23 ? 20 : 7) | (uint32_t)random_below(r, 32) << 15;
+}
+
+static void make_exec(const struct aim *aim, struct trace_op *op)
+{
+    op->op = OP_GUEST_EXEC;
+    value_raw(op, 0, access_insn(aim->r));
+    value_raw(op, 1, value_guest_address(aim, &aim->s->tvm[aim->s->guest[op->hart]]));
+    if (random_chance(aim->r, 15))
+        op->a[1] += random_below(aim->r, 8);
+    value_raw(op, 2, random_chance(aim->r, 40));
+}
+
 /* Traps that hardware can raise while a guest runs. */
 static void make_guest_trap(const struct aim *aim, struct trace_op *op)
 {
@@ -348,9 +378,11 @@ static void make_guest_op(const struct aim *aim, struct trace_op *op)
     struct random *r = aim->r;
     uint64_t pick = random_below(r, 100);
 
-    if (pick < 40) {
+    if (pick < 27) {
         make_access(aim, op, true);
-    } else if (pick < 50) {
+    } else if (pick < 36) {
+        make_exec(aim, op);
+    } else if (pick < 51) {
         op->op = OP_GUEST_CALL;
         op->call = any_call(r, true);
         generate_call_args(aim, op);
@@ -360,7 +392,7 @@ static void make_guest_op(const struct aim *aim, struct trace_op *op)
         make_csr(aim, op, true);
     } else if (pick < 76) {
         op->op = OP_GUEST_REG;
-        value_raw(op, 0, 1 + random_below(r, 64));
+        value_raw(op, 0, 1 + random_below(r, TRACE_MAX_REGISTER));
         value_raw(op, 1, random_next(r));
     } else if (pick < 82) {
         make_guest_trap(aim, op);
@@ -422,7 +454,7 @@ static void make_host_op(const struct aim *aim, struct trace_op *op)
         make_csr(aim, op, false);
     } else if (pick < 91) {
         op->op = OP_HOST_REG;
-        value_raw(op, 0, 1 + random_below(r, 64));
+        value_raw(op, 0, 1 + random_below(r, TRACE_MAX_REGISTER));
         value_raw(op, 1, random_next(r));
     } else if (pick < 94) {
         make_host_write(aim, op);
@@ -436,6 +468,12 @@ static void make_host_op(const struct aim *aim, struct trace_op *op)
     } else if (pick < 97) {
         op->op = OP_CONSOLE_INPUT;
         value_raw(op, 0, random_next(r));
+    } else if (pick < 98 && random_chance(r, 50)) {
+        op->op = OP_HOST_FDT;
+        value_handle(op, 0, ARG_RAM, (uint32_t)random_below(r, 16), 0);
+        value_raw(op, 1, random_chance(r, 90) ? 1 + random_below(r, 4) : random_next(r));
+        value_raw(op, 2, LAYOUT_REGION);
+        value_raw(op, 3, LAYOUT_REGION_LEN);
     } else if (pick < 98) {
         op->op = OP_TIME;
         value_raw(op, 0, value_edge(r, 1000));

@@ -44,6 +44,8 @@ static const struct op_shape shapes[OP_COUNT] = {
     [OP_GUEST_USER] = {"guest_user", true, 1, {{"on", RULE_BIT}}},
     [OP_HOST_USER] = {"host_user", false, 1, {{"on", RULE_BIT}}},
     [OP_EXPECT] = {NULL, false, 0, {{0}}},
+    [OP_GUEST_EXEC] = {"guest_exec", true, 3, {{"insn", RULE_WORD}, {"addr", 0}, {"tinst", RULE_BIT}}},
+    [OP_HOST_FDT] = {"host_fdt", false, 4, {{"addr", 0}, {"cpus", RULE_BYTE}, {"mem_base", 0}, {"mem_size", 0}}},
 };
 
 const struct op_shape *trace_op_shape(uint8_t op)
@@ -70,14 +72,42 @@ unsigned trace_op_args(const struct trace_op *op)
     return shapes[op->op].args;
 }
 
-unsigned trace_expect_words(uint16_t kind)
+unsigned trace_expect_fields(uint16_t kind)
 {
     switch (kind) {
     case EXPECT_RESULT: return 2;
-    case EXPECT_EXIT: return 6;
+    case EXPECT_EXIT: return TRACE_EXPECT_FIELDS;
     case EXPECT_VALUE:
     case EXPECT_TRAP: return 1;
     default: return 0;
+    }
+}
+
+const char *trace_expect_name(unsigned field)
+{
+    static const char *const names[TRACE_EXPECT_FIELDS] = {
+        "error", "value", "scause", "stval", "htval", "htinst", "a0", "a1", "a2", "a3", "a4", "a5", "a6", "a7"};
+    return names[field];
+}
+
+/* Fields that have a place of their own, and places there are: a[7] holds the mask. */
+#define FIXED_FIELDS 6u
+#define FIELD_SLOTS 7u
+
+int trace_expect_slot(uint64_t mask, unsigned field)
+{
+    unsigned slot = 0;
+
+    if ((mask >> field & 1) == 0)
+        return -1;
+    if (field < FIXED_FIELDS)
+        return (int)field;
+    for (unsigned other = FIXED_FIELDS;; other++) {
+        while (slot < FIXED_FIELDS && (mask >> slot & 1) != 0)
+            slot++;
+        if (other == field)
+            return slot < FIELD_SLOTS ? (int)slot : -1;
+        slot += (unsigned)(mask >> other & 1);
     }
 }
 
@@ -88,10 +118,11 @@ static uint64_t reduce(enum arg_rule rule, uint64_t value)
     switch (rule) {
     case RULE_WIDTH: return value == 1 || value == 2 || value == 4 || value == 8 ? value : 1ull << (value & 3);
     case RULE_CSR: return value & 0xfff;
-    case RULE_REGISTER: return value >= 1 && value <= 64 ? value : value % 64 + 1;
+    case RULE_REGISTER: return value >= 1 && value <= TRACE_MAX_REGISTER ? value : value % TRACE_MAX_REGISTER + 1;
     case RULE_BIT: return value & 1;
     case RULE_TWO_BITS: return value & 3;
     case RULE_BYTE: return value & 0xff;
+    case RULE_WORD: return value & UINT32_MAX;
     case RULE_IRQ: return value == 1 || value == 5 || value == 9 ? value : irqs[value % 3];
     case RULE_FENCE: return value % 3;
     case RULE_FILL: return value <= TRACE_MAX_FILL ? value : value % (TRACE_MAX_FILL + 1);
@@ -143,10 +174,17 @@ static void canonical_call(struct trace_op *op)
 static void canonical_expect(struct trace_op *op)
 {
     op->call %= EXPECT_KIND_COUNT;
-    unsigned words = trace_expect_words(op->call);
-    uint64_t mask = op->a[7] & ((1ull << words) - 1);
-    for (unsigned i = 0; i < 7; i++) {
-        if ((mask >> i & 1) == 0)
+    uint64_t mask = op->a[7] & ((1ull << trace_expect_fields(op->call)) - 1);
+    unsigned used = 0;
+    for (unsigned field = 0; field < TRACE_EXPECT_FIELDS; field++) {
+        int slot = trace_expect_slot(mask, field);
+        if (slot >= 0)
+            used |= 1u << slot;
+        else
+            mask &= ~(1ull << field);
+    }
+    for (unsigned i = 0; i < FIELD_SLOTS; i++) {
+        if ((used >> i & 1) == 0)
             clear_args(op, i, i + 1);
     }
     op->kind[7] = ARG_RAW;

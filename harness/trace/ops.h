@@ -14,16 +14,18 @@
 #define TRACE_MAX_HOST_PAGES 1536u /* the machine has no more room before the window */
 #define TRACE_MAX_WINDOW_PAGES 2048u
 #define TRACE_MAX_FILL 0x10000u
+#define TRACE_MAX_REGISTER 65u
 
 /* Values an argument may take. Everything but ANY is always a plain number, reduced into its set. */
 enum arg_rule {
     RULE_ANY = 0,
     RULE_WIDTH,    /* 1, 2, 4, 8 */
     RULE_CSR,      /* 12 bits */
-    RULE_REGISTER, /* 1..64 */
+    RULE_REGISTER, /* 1..TRACE_MAX_REGISTER */
     RULE_BIT,      /* 0, 1 */
     RULE_TWO_BITS, /* 0..3 */
     RULE_BYTE,     /* 0..255 */
+    RULE_WORD,     /* 32 bits */
     RULE_IRQ,      /* 1, 5, 9 */
     RULE_FENCE,    /* 0..2 */
     RULE_FILL      /* 0..TRACE_MAX_FILL */
@@ -84,8 +86,13 @@ bool trace_error_by_name(const char *name, size_t len, uint64_t *value);
 bool trace_eid_by_name(const char *name, size_t len, uint64_t *value);
 bool trace_page_type_by_name(const char *name, size_t len, uint64_t *value);
 
-/* Number of words an expectation can compare (bits 0.. of its mask), by expect_kind. */
-unsigned trace_expect_words(uint16_t kind);
+/* Number of fields an expectation can compare (bits 0.. of its mask), by expect_kind, and the name of a field. */
+#define TRACE_EXPECT_FIELDS 14u
+unsigned trace_expect_fields(uint16_t kind);
+const char *trace_expect_name(unsigned field);
+
+/* Index of a[] where an expectation with this mask keeps `field`; -1 when the mask lacks it or there is no room. */
+int trace_expect_slot(uint64_t mask, unsigned field);
 
 /* Does the text that starts here look like the text form: "touchstone" after comments and blank lines? */
 bool trace_looks_like_text(const uint8_t *bytes, size_t len);

@@ -276,62 +276,93 @@ static bool parse_args(struct parser *p, struct word name, struct trace_op *op)
 
 /* --- expectations ----------------------------------------------------------------------------------------- */
 
-/* One value of an expectation into word `i`; errors may be named. */
-static bool parse_expect_value(struct parser *p, const char *what, struct trace_op *op, unsigned i)
+/* Fields of an expectation, before they have their places. */
+struct fields {
+    uint64_t mask;
+    uint8_t kind[TRACE_EXPECT_FIELDS];
+    uint64_t value[TRACE_EXPECT_FIELDS];
+};
+
+/* One value of an expectation; errors and extensions may be named. */
+static bool parse_expect_value(struct parser *p, const char *what, uint16_t expect, struct fields *f, unsigned i)
 {
     skip_blanks(p);
     const char *start = p->at;
     struct word w = take_word(p);
 
-    op->a[7] |= 1ull << i;
-    if (i == 0 && op->call <= EXPECT_EXIT && trace_error_by_name(w.start, w.len, &op->a[0]))
+    f->mask |= 1ull << i;
+    f->kind[i] = ARG_RAW;
+    if (i == 0 && expect <= EXPECT_EXIT && trace_error_by_name(w.start, w.len, &f->value[0]))
         return true;
     p->at = start;
-    return parse_value(p, what, ABI_KIND_VALUE, &op->kind[i], &op->a[i]);
+    bool eid = i + 1 == TRACE_EXPECT_FIELDS;
+    return parse_value(p, what, eid ? ABI_KIND_EID : ABI_KIND_VALUE, &f->kind[i], &f->value[i]);
+}
+
+static bool place_fields(struct parser *p, const struct fields *f, struct trace_op *op)
+{
+    op->a[7] = f->mask;
+    for (unsigned i = 0; i < TRACE_EXPECT_FIELDS; i++) {
+        int slot = trace_expect_slot(f->mask, i);
+        if (slot < 0 && (f->mask >> i & 1) != 0)
+            return fail(p, "%s: one expectation compares at most 7 fields", trace_expect_name(i));
+        if (slot < 0)
+            continue;
+        op->kind[slot] = f->kind[i];
+        op->a[slot] = f->value[i];
+    }
+    return true;
 }
 
 /* "name=value" pairs up to the end of the line. */
-static bool parse_expect_fields(struct parser *p, struct trace_op *op)
+static bool parse_expect_fields(struct parser *p, const struct trace_op *op, struct fields *f)
 {
-    static const char *const names[] = {"error", "value", "scause", "stval", "htval", "htinst"};
+    unsigned count = trace_expect_fields(op->call);
 
     while (!at_line_end(p)) {
         struct word w = take_word(p);
         unsigned i = 0;
-        while (i < trace_expect_words(op->call) && !word_is(w, names[i]))
+        while (i < count && !word_is(w, trace_expect_name(i)))
             i++;
-        if (i == trace_expect_words(op->call) || !take(p, '='))
+        if (i == count || !take(p, '='))
             return fail(p, "expected error=, value=%s or the end of the line",
-                        op->call == EXPECT_EXIT ? ", scause=, stval=, htval=, htinst=" : "");
-        if (!parse_expect_value(p, names[i], op, i))
+                        op->call == EXPECT_EXIT ? ", scause=, stval=, htval=, htinst=, a0= to a7=" : "");
+        if (!parse_expect_value(p, trace_expect_name(i), op->call, f, i))
             return false;
     }
     return true;
 }
 
-static bool parse_expect(struct parser *p, struct trace_op *op)
+static bool parse_expect_kind(struct parser *p, struct trace_op *op, struct fields *f)
 {
     struct word w = take_word(p);
 
-    op->op = OP_EXPECT;
-    if (trace_error_by_name(w.start, w.len, &op->a[0])) {
+    if (trace_error_by_name(w.start, w.len, &f->value[0])) {
         op->call = EXPECT_RESULT;
-        op->a[7] = 1;
-        return at_line_end(p) || parse_expect_value(p, "value", op, 1);
+        f->mask = 1;
+        return at_line_end(p) || parse_expect_value(p, "value", op->call, f, 1);
     }
     if (word_is(w, "RESULT") || word_is(w, "EXIT")) {
         op->call = word_is(w, "EXIT") ? EXPECT_EXIT : EXPECT_RESULT;
-        return parse_expect_fields(p, op);
+        return parse_expect_fields(p, op, f);
     }
     if (word_is(w, "VALUE") || word_is(w, "TRAP")) {
         op->call = word_is(w, "VALUE") ? EXPECT_VALUE : EXPECT_TRAP;
-        return at_line_end(p) || parse_expect_value(p, op->call == EXPECT_VALUE ? "VALUE" : "TRAP", op, 0);
+        return at_line_end(p) || parse_expect_value(p, op->call == EXPECT_VALUE ? "VALUE" : "TRAP", op->call, f, 0);
     }
     if (word_is(w, "ENTER") || word_is(w, "NONE")) {
         op->call = word_is(w, "ENTER") ? EXPECT_ENTER : EXPECT_NONE;
         return true;
     }
     return fail(p, "expected ENTER, EXIT, VALUE, TRAP, NONE, RESULT or the name of an SBI error after '->'");
+}
+
+static bool parse_expect(struct parser *p, struct trace_op *op)
+{
+    struct fields f = {0};
+
+    op->op = OP_EXPECT;
+    return parse_expect_kind(p, op, &f) && place_fields(p, &f, op);
 }
 
 /* --- lines ------------------------------------------------------------------------------------------------ */

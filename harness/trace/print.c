@@ -141,11 +141,17 @@ static void add_result(struct text *t, const struct trace_op *expect)
 
 static void add_exit(struct text *t, const struct trace_op *expect)
 {
-    static const char *const names[] = {"error", "value", "scause", "stval", "htval", "htinst"};
-
     add(t, "EXIT");
     for (unsigned i = 0; i < 6; i++)
-        add_named(t, expect, i, names[i]);
+        add_named(t, expect, i, trace_expect_name(i));
+    for (unsigned i = 6; i < TRACE_EXPECT_FIELDS; i++) {
+        int slot = trace_expect_slot(expect->a[7], i);
+        if (slot < 0)
+            continue;
+        add(t, " %s=", trace_expect_name(i));
+        bool eid = i + 1 == TRACE_EXPECT_FIELDS;
+        add_call_value(t, eid ? ABI_KIND_EID : ABI_KIND_VALUE, expect->kind[slot], expect->a[slot]);
+    }
 }
 
 static void add_one(struct text *t, const struct trace_op *expect, const char *name)

@@ -272,17 +272,17 @@ static void apply_call(struct sketch *s, const struct trace_op *op)
 }
 
 /* A guest access to a page that is not mapped leaves to the host when it lies in a region. */
-static bool leaves_by_access(const struct sketch *s, const struct trace_op *op)
+static bool leaves_by_access(const struct sketch *s, const struct trace_op *op, unsigned address)
 {
     const struct sketch_tvm *tvm = &s->tvm[s->guest[op->hart]];
     bool in_region = false;
 
-    if (op->kind[0] != ARG_RAW)
+    if (op->kind[address] != ARG_RAW)
         return false;
     for (unsigned i = 0; i < tvm->regions; i++)
-        in_region |= op->a[0] - tvm->region[i] < tvm->region_len[i];
+        in_region |= op->a[address] - tvm->region[i] < tvm->region_len[i];
     for (unsigned i = 0; i < tvm->mapped; i++) {
-        if (op->a[0] >> 12 == tvm->gpa[i] >> 12)
+        if (op->a[address] >> 12 == tvm->gpa[i] >> 12)
             return false;
     }
     return in_region;
@@ -295,7 +295,8 @@ static bool leaves(const struct sketch *s, const struct trace_op *op)
     case OP_GUEST_TRAP: return op->a[0] >= 16 && op->a[0] != 22;
     case OP_GUEST_LOAD:
     case OP_GUEST_STORE:
-    case OP_GUEST_FETCH: return leaves_by_access(s, op);
+    case OP_GUEST_FETCH: return leaves_by_access(s, op, 0);
+    case OP_GUEST_EXEC: return leaves_by_access(s, op, 1);
     default: return false;
     }
 }

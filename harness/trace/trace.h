@@ -47,7 +47,7 @@ enum trace_op_code {
     OP_HOST_CSR_WRITE = 12, /* a[0] csr, a[1] value */
     OP_GUEST_CSR_READ = 13,
     OP_GUEST_CSR_WRITE = 14,
-    OP_HOST_REG = 15, /* a[0] register: 1..31 = x, 32..63 = f, 64 = fcsr; a[1] value */
+    OP_HOST_REG = 15, /* a[0] register: 1..31 = x, 32..63 = f, 64 = fcsr, 65 = pc; a[1] value */
     OP_GUEST_REG = 16,
     OP_GUEST_TRAP = 17, /* a[0] cause, a[1] tval, a[2] tval2, a[3] tinst: raise it as the hardware would */
     OP_HOST_TRAP = 18,
@@ -63,7 +63,10 @@ enum trace_op_code {
     OP_GUEST_USER = 27,    /* a[0] 1: guest goes to VU, 0: back to VS */
     OP_HOST_USER = 28,     /* a[0] 1: host goes to U, 0: back to HS */
     OP_EXPECT = 29,        /* what the operation before must have done; see enum expect_kind */
-    OP_COUNT = 30
+    OP_GUEST_EXEC = 30, /* a[0] instruction (16 or 32 bits), a[1] address: the guest has the instruction at its pc and
+                             executes it, a load or store at that address; a[2] 1: mtinst describes it, 0: mtinst is 0 */
+    OP_HOST_FDT = 31,   /* a[0] address, a[1] cpus, a[2] memory base, a[3] memory size: write a small device tree */
+    OP_COUNT = 32
 };
 
 /* How an argument becomes a number. value = what the handle names, plus offset. */
@@ -77,7 +80,10 @@ enum trace_arg_kind {
     ARG_KIND_COUNT = 6
 };
 
-/* Kinds of OP_EXPECT, in its `call` field. a[] is compared only where the mask in a[7] has the bit. */
+/*
+ * Kinds of OP_EXPECT, in its `call` field. a[7] is a mask of fields to compare: bit n for a[n]. Bits 6 to 13 of an
+ * EXPECT_EXIT stand for the mailbox words a0 to a7, which take the members that no lower bit uses, in ascending order.
+ */
 enum expect_kind {
     EXPECT_RESULT = 0, /* host or guest call answered: a[0] error (signed), a[1] value */
     EXPECT_ENTER = 1,  /* run entered the guest */
