@@ -89,7 +89,7 @@ static void region_remove(struct tvm *t, uint32_t index)
 {
     for (uint32_t i = index; i + 1 < t->region_count; i++)
         t->region[i] = t->region[i + 1];
-    t->region_count--;
+    t->region[--t->region_count] = (struct region){0}; /* nothing of it stays, also when an insertion is undone */
 }
 
 /* Put a region at `index`. */
