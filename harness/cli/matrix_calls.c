@@ -71,7 +71,7 @@ const char *matrix_call_of(const struct matrix_step *s)
 
     if (call == NULL)
         return NULL;
-    if (is_cove(call->eid) && s->a[6] > 1) {
+    if (s->a[6] > (is_cove(call->eid) ? 1u : 0u)) {
         snprintf(row, sizeof(row), "%s: other function of %s", call->guest ? "guest" : "host", call->ext);
         return row;
     }

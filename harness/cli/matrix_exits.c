@@ -5,6 +5,7 @@
 #include "harness/cli/matrix.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #define INTERRUPT (UINT64_C(1) << 63)
 #define CSR_VSATP 0x280u
@@ -32,6 +33,7 @@ static bool is_guest_op(const struct trace_op *op)
     case OP_GUEST_TRAP:
     case OP_GUEST_WFI:
     case OP_GUEST_VIRTUAL:
+    case OP_GUEST_EXEC:
     case OP_IRQ: return true;
     default: return false;
     }
@@ -64,6 +66,56 @@ static void observe_exit(struct matrix *x, const struct matrix_step *s, const st
     }
 }
 
+/* --- accesses to emulated devices --------------------------------------------------------------------------- */
+
+/* Name of a load or store, NULL for anything else. */
+static const char *load_store_name(uint32_t insn)
+{
+    static const char *const loads[8] = {"lb", "lh", "lw", "ld", "lbu", "lhu", "lwu", NULL};
+    static const char *const stores[8] = {"sb", "sh", "sw", "sd", NULL, NULL, NULL, NULL};
+
+    switch (insn & 0x7f) {
+    case 0x03: return loads[insn >> 12 & 7];
+    case 0x23: return stores[insn >> 12 & 7];
+    default: break;
+    }
+    switch (insn & 0xe003) {
+    case 0x4000: return "c.lw";
+    case 0x6000: return "c.ld";
+    case 0xc000: return "c.sw";
+    case 0xe000: return "c.sd";
+    case 0x4002: return "c.lwsp";
+    case 0x6002: return "c.ldsp";
+    case 0xc002: return "c.swsp";
+    case 0xe002: return "c.sdsp";
+    default: return NULL;
+    }
+}
+
+static void observe_device(struct matrix *x, const struct matrix_step *s, const struct tvm_view *t)
+{
+    const char *name = load_store_name((uint32_t)s->a[0]);
+    const char *help = (s->a[2] & 1) != 0 ? "mtinst" : "fetched";
+    char column[MATRIX_NAME];
+
+    if (view_region_at(t, s->a[1]) != REGION_MMIO)
+        return;
+    if (s->seen->kind == EXPECT_EXIT && s->seen->htinst != 0 && name != NULL) {
+        /* The transformed form does not tell which base register a short instruction had. */
+        bool sp = strlen(name) == 6 && (s->a[2] & 1) != 0;
+
+        snprintf(column, sizeof(column), "%.*s", sp ? 4 : 6, name);
+        matrix_hit(x, "mmio", column, help);
+    } else if (s->seen->kind == EXPECT_TRAP) {
+        snprintf(column, sizeof(column), "injects %u", (unsigned)s->seen->value);
+        matrix_hit(x, "mmio", s->seen->value == 2 ? "other instruction" : "end of the region", column);
+    } else if (s->seen->kind == EXPECT_NONE) {
+        matrix_hit(x, "mmio", "fetch that faults", "goes on");
+    }
+}
+
+/* --- faults by region --------------------------------------------------------------------------------------- */
+
 /* Kind of access and guest-physical address of the step, where both can be told. */
 static const char *access_of(const struct matrix_step *s, uint64_t *gpa)
 {
@@ -75,6 +127,12 @@ static const char *access_of(const struct matrix_step *s, uint64_t *gpa)
     case OP_GUEST_STORE: return "store";
     case OP_GUEST_FETCH: return "fetch";
     case OP_GUEST_TRAP: break;
+    case OP_GUEST_EXEC: {
+        const char *name = load_store_name((uint32_t)s->a[0]);
+
+        *gpa = s->a[1];
+        return name == NULL ? NULL : strchr(name, 'l') != NULL ? "load" : "store";
+    }
     default: return NULL;
     }
     *gpa = s->a[2] << 2;
@@ -118,6 +176,8 @@ void matrix_observe_exits(struct matrix *x, const struct matrix_step *s)
     if (s->seen->kind == EXPECT_EXIT)
         observe_exit(x, s, &s->before->tvm[slot]);
     observe_fault(x, s, &s->before->tvm[slot]);
+    if (s->op->op == OP_GUEST_EXEC)
+        observe_device(x, s, &s->before->tvm[slot]);
     if (s->seen->kind == EXPECT_TRAP && s->op->op == OP_GUEST_VIRTUAL) {
         char column[MATRIX_NAME];
 
