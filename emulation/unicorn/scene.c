@@ -31,8 +31,15 @@ enum {
 #define FDT_RESERVED_BYTES 16u /* empty reservation map: one zero entry */
 #define FDT_STRUCT_OFFSET (FDT_HEADER_BYTES + FDT_RESERVED_BYTES)
 
-static const char fdt_strings[] = "#address-cells\0#size-cells\0device_type\0reg\0status";
-enum { NAME_ADDRESS_CELLS = 0, NAME_SIZE_CELLS = 15, NAME_DEVICE_TYPE = 27, NAME_REG = 39, NAME_STATUS = 43 };
+static const char fdt_strings[] = "#address-cells\0#size-cells\0device_type\0reg\0status\0compatible";
+enum {
+    NAME_ADDRESS_CELLS = 0,
+    NAME_SIZE_CELLS = 15,
+    NAME_DEVICE_TYPE = 27,
+    NAME_REG = 39,
+    NAME_STATUS = 43,
+    NAME_COMPATIBLE = 50
+};
 
 struct fdt {
     uint8_t bytes[1024];
@@ -85,10 +92,11 @@ static void cell_counts(struct fdt *t, uint32_t address_cells, uint32_t size_cel
     cells_property(t, NAME_SIZE_CELLS, &size_cells, 1);
 }
 
-/* A tree with one hart and the RAM: all that a monitor can want to know. */
+/* A tree with one hart, the RAM and the interrupt device of M-mode: all that a monitor can want to know. */
 static void make_fdt(struct fdt *t)
 {
     uint32_t memory[] = {0, (uint32_t)RAM_BASE, 0, (uint32_t)RAM_SIZE};
+    uint32_t clint[] = {0, 0x02000000, 0, 0x10000};
     uint32_t hart = 0;
     *t = (struct fdt){.at = FDT_STRUCT_OFFSET};
     begin_node(t, "");
@@ -96,6 +104,10 @@ static void make_fdt(struct fdt *t)
     begin_node(t, "memory@80000000");
     text_property(t, NAME_DEVICE_TYPE, "memory");
     cells_property(t, NAME_REG, memory, 4);
+    end_node(t);
+    begin_node(t, "clint@2000000");
+    text_property(t, NAME_COMPATIBLE, "riscv,clint0");
+    cells_property(t, NAME_REG, clint, 4);
     end_node(t);
     begin_node(t, "cpus");
     cell_counts(t, 1, 0);
@@ -148,7 +160,10 @@ bool scene_boot(struct scene *s, struct emulated_hart *h, char *why, size_t why_
     hart_poke(h, SCENE_FDT, fdt.bytes, fdt.at);
     h->regs.x[REG_A0] = 0;
     h->regs.x[REG_A0 + 1] = SCENE_FDT;
-    h->regs.x[REG_A0 + 2] = 0; /* no struct fw_dynamic_info: the host is entered at the fixed address */
+    /* struct fw_dynamic_info: magic, version, next_addr, next_mode (S), options, boot_hart */
+    static const uint64_t info[] = {0x4942534f, 2, SCENE_HOST_ENTRY, 1, 0, 0};
+    hart_poke(h, SCENE_INFO, info, sizeof(info));
+    h->regs.x[REG_A0 + 2] = SCENE_INFO;
     if (hart_run(h) != STOP_WORLD)
         return no_boot(why, why_size, h);
     if (h->csr.mode != MODE_S || h->csr.virt) {

@@ -11,7 +11,9 @@
 #include "monitor/core/monitor.h"
 
 /* Host memory that the harness uses. */
+#define SCENE_HOST_ENTRY (RAM_BASE + 0x00200000)
 #define SCENE_FDT (RAM_BASE + 0x02200000)
+#define SCENE_INFO (RAM_BASE + 0x02300000)
 #define SCENE_SHMEM (RAM_BASE + 0x02000000)
 #define SCENE_PARAMS (RAM_BASE + 0x02010000)
 #define SCENE_SOURCE (RAM_BASE + 0x02020000)

@@ -5,8 +5,10 @@
  * other harts were closed off too, or have failed to appear, in which case they cannot run the host either.
  */
 #include "monitor/hal/hal.h"
+#include "monitor/host_flow/handlers.h"
 #include "monitor/riscv/csr.h"
 #include "monitor/riscv/hart.h"
+#include "monitor/riscv/next_stage.h"
 #include "monitor/riscv/platform.h"
 #include "monitor/riscv/uart.h"
 
@@ -17,7 +19,7 @@ _Static_assert(PLATFORM_WINDOW_PAGES > 0, "there is a window");
 struct monitor g_monitor = {.page = {[PLATFORM_WINDOW_PAGES - 1] = {0}}};
 
 /* How long the boot hart waits for the others: they only have a few hundred instructions to run. */
-#define OTHER_HARTS_TICKS (10 * PLATFORM_TIME_HZ)
+#define OTHER_HARTS_SECONDS 10u
 
 #define MISA(letter) (UINT64_C(1) << ((letter) - 'A'))
 
@@ -68,7 +70,7 @@ static void wait_for_other_harts(struct hart *h)
     uint32_t others = ((1u << g_monitor.platform.harts) - 1u) & ~(1u << h->id);
     uint64_t start = hal_time(h);
     while ((shared_load(&g_monitor.closed) & others) != others) {
-        if (hal_time(h) - start > OTHER_HARTS_TICKS) {
+        if (hal_time(h) - start > OTHER_HARTS_SECONDS * riscv_devices.time_hz) {
             uart_text("touchstone: not all harts answer: no confidential VM can be created\n");
             return;
         }
@@ -76,7 +78,7 @@ static void wait_for_other_harts(struct hart *h)
     }
 }
 
-static void banner(const struct platform *p, uint64_t entry)
+static void banner(const struct platform *p, const struct fdt_facts *facts, uint64_t entry)
 {
     uart_text("touchstone: monitor ");
     uart_hex(p->monitor_base);
@@ -91,9 +93,20 @@ static void banner(const struct platform *p, uint64_t entry)
     uart_text(p->gstage_mode == GSTAGE_SV48X4 ? " harts, Sv48x4, VMID bits " : " harts, Sv39x4, VMID bits ");
     uart_dec(p->vmid_bits);
     uart_text("\ntouchstone: no IOPMP on this platform: bus masters are not kept out of the window\n");
+    if (facts->ram_elsewhere != 0)
+        uart_text("touchstone: RAM that does not adjoin the monitor's is not for shared buffers\n");
     uart_text("touchstone: host entered at ");
     uart_hex(entry);
     uart_text("\n");
+}
+
+/* The loader wants the host on another hart: start it there as the host would, and wait to be started like the rest. */
+static void start_elsewhere(struct hart *h, const struct next_stage *next, uint64_t fdt)
+{
+    struct sbi_args args = {.a = {next->hart, next->entry, fdt}};
+    if (hsm_hart_start(h, &args).error != SBI_SUCCESS)
+        riscv_refuse(h->id, "the boot hart that the loader names does not answer");
+    riscv_park_until_started(h);
 }
 
 _Noreturn void riscv_boot_first(uint64_t hart, uint64_t fdt, uint64_t info)
@@ -105,12 +118,17 @@ _Noreturn void riscv_boot_first(uint64_t hart, uint64_t fdt, uint64_t info)
         riscv_canary_set(i);
 
     struct platform platform;
+    struct fdt_facts facts;
+    struct next_stage next = {0};
     const char *why = hart_supported();
     if (why == NULL)
-        why = platform_describe(&platform, fdt);
-    uint64_t entry = why == NULL ? platform_host_entry(&platform, info) : 0;
-    if (why == NULL && entry == 0)
-        why = "the loader names no usable entry of the host";
+        why = platform_describe(&platform, &facts, fdt);
+    if (why == NULL) {
+        uart_init(); /* the one that the device tree names */
+        why = next_stage(&platform, info, &next);
+    }
+    if (why == NULL)
+        why = platform_edit_fdt(&platform, &facts, fdt, next.entry);
     if (why != NULL)
         riscv_refuse(hart, why);
     if (!monitor_init(&g_monitor, &platform))
@@ -119,9 +137,12 @@ _Noreturn void riscv_boot_first(uint64_t hart, uint64_t fdt, uint64_t info)
 
     shared_store(&riscv_boot_stage, 1);
     wait_for_other_harts(h);
-    if (!monitor_boot_hart(h, true, entry, fdt))
+    if (!monitor_boot_hart(h, next.hart == id, next.entry, fdt))
         riscv_refuse(hart, "the hart does not take its isolation");
-    banner(&platform, entry);
+    if (!next.quiet)
+        banner(&platform, &facts, next.entry);
+    if (next.hart != id)
+        start_elsewhere(h, &next, fdt);
     leave_for_world();
 }
 

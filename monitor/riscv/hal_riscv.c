@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The hardware primitives on a real RISC-V machine. Contracts are in monitor/hal/hal.h; here is how the hardware
- * keeps them. hal_csr_swap and the hal_fp functions are in switch.S, hal_fatal in fatal.c. Physical memory is
+ * keeps them. hal_csr_swap and the hal_fp functions are in switch.S, hal_fatal in fatal.c,
+ * hal_system_reset in reset.c. Physical memory is
  * addressed as it is: M-mode does not translate.
  */
 #include "monitor/hal/hal.h"
@@ -222,7 +223,7 @@ void hal_unlock(struct hart *h, struct lock *l)
 
 static volatile uint32_t *msip(uint32_t hart)
 {
-    return (volatile uint32_t *)(uintptr_t)(PLATFORM_CLINT_BASE + sizeof(uint32_t) * hart);
+    return (volatile uint32_t *)(uintptr_t)(riscv_devices.mswi + sizeof(uint32_t) * hart);
 }
 
 void hal_ipi_send(struct hart *h, uint32_t target)
@@ -262,7 +263,7 @@ void hal_park(struct hart *h)
     csr_write(CSR_MIE, mie);
 }
 
-/* --- time, console, reset --------------------------------------------------------------------------------- */
+/* --- time, console ---------------------------------------------------------------------------------------- */
 
 void hal_host_timer_set(struct hart *h, uint64_t value)
 {
@@ -286,19 +287,4 @@ int hal_console_get(struct hart *h)
 {
     (void)h;
     return uart_get();
-}
-
-#define FINISHER_PASS 0x5555u
-#define FINISHER_FAIL (1u << 16 | 0x3333u) /* the emulator ends with code 1 */
-#define FINISHER_RESET 0x7777u
-
-void hal_system_reset(struct hart *h, uint32_t type, uint32_t reason)
-{
-    (void)h;
-    uint32_t command = FINISHER_RESET;
-    if (type == SBI_SRST_SHUTDOWN)
-        command = reason == SBI_SRST_REASON_FAILURE ? FINISHER_FAIL : FINISHER_PASS;
-    fence_full();
-    *(volatile uint32_t *)(uintptr_t)PLATFORM_FINISHER_BASE = command;
-    hart_stop();
 }

@@ -22,10 +22,10 @@ SETS_SP = {"_start", "trap_entry", "trap_return", "trap_mret", "fatal_entry"}
 
 OBJDUMP = "riscv64-unknown-elf-objdump"
 
-LABEL = re.compile(r"^[0-9a-f]+ <(\w+)>:$")
+LABEL = re.compile(r"^0*([0-9a-f]+) <([^>]+)>:$")
 FRAME = re.compile(r"\badd[i]?\s+sp,sp,(-\d+)$")
 MOVES_SP = re.compile(r"\b(add|sub|addi|mv|ld|and|lui|auipc)\s+sp,(?!sp,-?\d+$)")
-JUMP = re.compile(r"\b(jal|j|jalr|jr|tail|call|b\w+)\s+.*<(\w+)(\+0x[0-9a-f]+)?>$")
+JUMP = re.compile(r"\b(jal|j|jalr|jr|tail|call|b\w+)\s+(?:.*[ ,])?([0-9a-f]+) <[^>+]+(\+0x[0-9a-f]+)?>$")
 POINTER = re.compile(r"\bjalr\s+(\w+)$|\bjalr\s+\w+,")
 
 
@@ -45,39 +45,43 @@ def disassemble(path):
 
 
 def functions(lines):
-    """Frame and callees of each function."""
-    found, name = {}, None
+    """Frame and callees of each function, by address: names of static functions repeat."""
+    found, here, own = {}, None, None
     for line in lines:
         label = LABEL.match(line)
         if label:
-            name = label.group(1)
-            found[name] = {"frame": 0, "calls": set()}
+            here = found[label.group(1)] = {"name": label.group(2), "frame": 0, "calls": set()}
+            own = label.group(1)
             continue
-        text = re.sub(r"\s+#.*<", " <", line.split("\t", 1)[-1].strip()).replace("\t", " ")
-        if name is None or not text:
+        text = re.sub(r"\s+#\s*", " ", line.split("\t", 1)[-1].strip()).replace("\t", " ")
+        if here is None or not text:
             continue
+        name = here["name"]
         frame, jump = FRAME.search(text), JUMP.search(text)
         if name not in SETS_SP and MOVES_SP.search(text):
             raise Unbounded(f"{name} moves its stack pointer by a variable amount: {text}")
         if frame and name not in SETS_SP:
-            found[name]["frame"] -= int(frame.group(1))
-        if jump and jump.group(3) is None and jump.group(2) == name and jump.group(1) in ("jal", "jalr", "call"):
+            here["frame"] -= int(frame.group(1))
+        if jump and jump.group(3) is None and jump.group(2) == own and jump.group(1) in ("jal", "jalr", "call"):
             raise Unbounded(f"{name} calls itself")
-        if jump and jump.group(3) is None and jump.group(2) != name:
-            found[name]["calls"].add(jump.group(2))
+        if jump and jump.group(3) is None and jump.group(2) != own:
+            here["calls"].add(jump.group(2))
         elif not jump and POINTER.search(text):
             raise Unbounded(f"{name} calls through a pointer: {text}")
     return found
 
 
-def deepest(found, name, path=()):
-    """Bytes below and including `name`, and the path that needs them."""
-    if name in path:
-        raise Unbounded("recursion: " + " -> ".join((*path[path.index(name) :], name)))
-    if "deepest" not in found[name]:
-        below = max((deepest(found, call, (*path, name)) for call in found[name]["calls"] - SETS_SP), default=(0, ()))
-        found[name]["deepest"] = (found[name]["frame"] + below[0], (name, *below[1]))
-    return found[name]["deepest"]
+def deepest(found, own, path=()):
+    """Bytes below and including the function at `own`, and the path that needs them."""
+    here = found[own]
+    if own in path:
+        cycle = [found[function]["name"] for function in (*path[path.index(own) :], own)]
+        raise Unbounded("recursion: " + " -> ".join(cycle))
+    if "deepest" not in here:
+        calls = sorted(call for call in here["calls"] if found[call]["name"] not in SETS_SP)
+        below = max((deepest(found, call, (*path, own)) for call in calls), default=(0, ()))
+        here["deepest"] = (here["frame"] + below[0], (here["name"], *below[1]))
+    return here["deepest"]
 
 
 def main():
@@ -89,9 +93,10 @@ def main():
         found = functions(disassemble(args.elf))
         good = True
         for root, stack in ROOTS.items():
-            if root not in found:
+            starts = [own for own, function in found.items() if function["name"] == root]
+            if len(starts) != 1:
                 raise Unbounded(f"{args.elf} has no function {root}")
-            need, path = deepest(found, root)
+            need, path = deepest(found, starts[0])
             good = good and need <= stack
             print(f"{root}: {need} of {stack} bytes" + (": " + " ".join(path) if args.verbose else ""))
     except Unbounded as error:

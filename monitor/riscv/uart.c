@@ -18,23 +18,38 @@
 /* A working UART is ready after far fewer polls; a broken one must not hold the monitor. */
 #define UART_MAX_POLLS 1000000u
 
-static volatile uint8_t *uart_register(unsigned reg)
+static uintptr_t uart_register(unsigned reg)
 {
-    return (volatile uint8_t *)(uintptr_t)(PLATFORM_UART_BASE + reg);
+    return (uintptr_t)(riscv_devices.uart.base + ((uint64_t)reg << riscv_devices.uart.shift));
+}
+
+static uint8_t uart_read(unsigned reg)
+{
+    if (riscv_devices.uart.width == 4)
+        return (uint8_t) * (volatile uint32_t *)uart_register(reg);
+    return *(volatile uint8_t *)uart_register(reg);
+}
+
+static void uart_write(unsigned reg, uint8_t value)
+{
+    if (riscv_devices.uart.width == 4)
+        *(volatile uint32_t *)uart_register(reg) = value;
+    else
+        *(volatile uint8_t *)uart_register(reg) = value;
 }
 
 void uart_init(void)
 {
-    *uart_register(UART_IER) = 0;
-    *uart_register(UART_LCR) = LCR_8N1;
-    *uart_register(UART_FCR) = FCR_ENABLE_CLEAR;
+    uart_write(UART_IER, 0);
+    uart_write(UART_LCR, LCR_8N1);
+    uart_write(UART_FCR, FCR_ENABLE_CLEAR);
 }
 
 void uart_put(uint8_t byte)
 {
     for (uint32_t polls = 0; polls < UART_MAX_POLLS; polls++) {
-        if ((*uart_register(UART_LSR) & LSR_THR_EMPTY) != 0) {
-            *uart_register(UART_DATA) = byte;
+        if ((uart_read(UART_LSR) & LSR_THR_EMPTY) != 0) {
+            uart_write(UART_DATA, byte);
             return;
         }
     }
@@ -42,9 +57,9 @@ void uart_put(uint8_t byte)
 
 int uart_get(void)
 {
-    if ((*uart_register(UART_LSR) & LSR_DATA_READY) == 0)
+    if ((uart_read(UART_LSR) & LSR_DATA_READY) == 0)
         return -1;
-    return *uart_register(UART_DATA);
+    return uart_read(UART_DATA);
 }
 
 void uart_text(const char *text)
