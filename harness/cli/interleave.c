@@ -6,6 +6,7 @@
  * as a trace, with the command that shows it again in its first line.
  */
 #include "harness/cli/cli.h"
+#include "harness/cli/lastwords.h"
 #include "harness/concurrency/interleave.h"
 
 #include <getopt.h>
@@ -19,7 +20,8 @@ struct job {
     const char *file; /* NULL: traces are composed */
     const char *seeds_path;
     const char *findings_folder;
-    uint64_t harts, steps, seed, rounds; /* rounds: 0 for as many as it takes */
+    uint64_t harts, steps, seed;
+    uint64_t skip, rounds; /* number of the first round; how many, 0 for as many as it takes */
     bool json;
     struct schedule_decisions decisions; /* bytes from a file */
 
@@ -29,7 +31,11 @@ struct job {
     struct trace trace; /* of this round */
     struct interleave *interleave;
 
-    uint64_t rounds_done, digest;
+    uint8_t bytes[TRACE_MAX_BYTES]; /* the trace again, for what takes the process down */
+    size_t size;
+
+    uint64_t round; /* number of the round that runs */
+    uint64_t digest;
     char reproducer[4096];
 };
 
@@ -65,31 +71,32 @@ static bool load_seeds(struct job *j, int *code)
 /* Seed of the scheduler in this round: with one trace the one that was asked for comes first, so that it can be named. */
 static uint64_t round_seed(const struct job *j)
 {
-    uint64_t state = j->seed + j->rounds_done * 0x10001u;
+    uint64_t state = j->seed + j->round * 0x10001u;
 
-    return j->file != NULL ? j->seed + j->rounds_done : random_next(&state);
+    return j->file != NULL ? j->seed + j->round : random_next(&state);
 }
 
 static void prepare_round(struct job *j)
 {
-    uint64_t state = ~j->seed + j->rounds_done * 0x20003u;
+    uint64_t state = ~j->seed + j->round * 0x20003u;
 
     j->decisions.seed = round_seed(j);
     if (j->file == NULL)
         interleave_compose(&j->trace, j->list, j->corpus.count, (uint32_t)j->harts, random_next(&state));
+    j->size = trace_encode(&j->trace, j->bytes, sizeof(j->bytes));
+    if (j->round % 256 == 0)
+        lastwords_alive();
 }
 
 static void keep_finding(struct job *j, const struct finding *f)
 {
-    static uint8_t bytes[TRACE_MAX_BYTES];
-    size_t size = trace_encode(&j->trace, bytes, sizeof(bytes));
     size_t text_size = 0;
     char *text = NULL;
     bool exists;
 
     snprintf(j->reproducer, sizeof(j->reproducer), "%.3000s/interleave-%s-%s-%s-%016" PRIx64 ".trace",
              j->findings_folder, oracle_name(f->oracle), f->property, finding_call(f),
-             bytes_hash(bytes, size) ^ j->decisions.seed);
+             bytes_hash(j->bytes, j->size) ^ j->decisions.seed);
     FILE *out = folder_make(j->findings_folder) ? open_memstream(&text, &text_size) : NULL;
     if (out == NULL)
         return;
@@ -122,7 +129,7 @@ static void report(const struct job *j, const struct finding *f)
     if (j->json) {
         printf("{\"schema\":\"touchstone-interleave/1\",\"harts\":%u,\"seed\":%" PRIu64 ",\"rounds\":%" PRIu64
                ",\"steps\":%" PRIu64 ",\"switches\":%" PRIu64 ",\"turns\":%" PRIu64 ",\"digest\":\"%016" PRIx64 "\"",
-               j->trace.harts, j->seed, j->rounds_done, schedule_steps(s), schedule_switches(s), schedule_turns(s),
+               j->trace.harts, j->seed, j->round - j->skip, schedule_steps(s), schedule_switches(s), schedule_turns(s),
                j->digest);
         if (f->found) {
             printf(",\"finding\":{");
@@ -142,22 +149,26 @@ static void report(const struct job *j, const struct finding *f)
     }
     printf("%u harts, %" PRIu64 " rounds, %" PRIu64 " turns, %" PRIu64 " scheduler steps, %" PRIu64
            " changes of hart, digest %016" PRIx64 "%s\n",
-           j->trace.harts, j->rounds_done, schedule_turns(s), schedule_steps(s), schedule_switches(s), j->digest,
+           j->trace.harts, j->round - j->skip, schedule_turns(s), schedule_steps(s), schedule_switches(s), j->digest,
            f->found ? "" : ": no deadlock, no lost wake-up, all locks free");
 }
 
 static int run_rounds(struct job *j)
 {
+    const struct lastwords words = {j->bytes, &j->size, &j->round, j->findings_folder, j->json};
     bool clean = true;
 
-    while (clean && !interrupted() && (j->rounds == 0 || j->rounds_done < j->rounds) &&
+    j->round = j->skip;
+    lastwords_arm(&words);
+    while (clean && !interrupted() && (j->rounds == 0 || j->round - j->skip < j->rounds) &&
            (j->rounds != 0 || schedule_steps(interleave_schedule(j->interleave)) < j->steps)) {
         prepare_round(j);
         clean = interleave_run(j->interleave, &j->trace, &j->decisions);
         j->digest = (j->digest ^ schedule_digest(interleave_schedule(j->interleave))) * 0x100000001b3u;
         j->digest ^= machine_state_hash(interleave_world(j->interleave)->machine);
-        j->rounds_done++;
+        j->round++;
     }
+    lastwords_disarm();
     const struct finding *f = interleave_finding(j->interleave);
 
     if (f->found && j->file == NULL)
@@ -199,6 +210,7 @@ static bool read_option(const struct cli_command *command, struct job *j, int op
     case 'n': return cli_number(command, "--steps", optarg, UINT64_MAX, &j->steps);
     case 's': return cli_number(command, "--seed", optarg, UINT64_MAX, &j->seed);
     case 'r': return cli_number(command, "--rounds", optarg, UINT64_MAX, &j->rounds);
+    case 'k': return cli_number(command, "--skip", optarg, UINT64_MAX, &j->skip);
     case 't': j->file = optarg; return true;
     case 'i': j->seeds_path = optarg; return true;
     case 'f': j->findings_folder = optarg; return true;
@@ -217,6 +229,7 @@ int cmd_interleave(const struct cli_command *command, int argc, char **argv)
                                             {"steps", required_argument, NULL, 'n'},
                                             {"seed", required_argument, NULL, 's'},
                                             {"rounds", required_argument, NULL, 'r'},
+                                            {"skip", required_argument, NULL, 'k'},
                                             {"trace", required_argument, NULL, 't'},
                                             {"seeds", required_argument, NULL, 'i'},
                                             {"decisions", required_argument, NULL, 'd'},

@@ -64,6 +64,7 @@ static const struct cli_command commands[] = {
      "  --steps N         decisions of the scheduler after which no new round begins (default 1000000)\n"
      "  --seed S          of all choices (default 1)\n"
      "  --rounds N        this many rounds, whatever they take\n"
+     "  --skip N          begin with round N: what ends the process names it as its execution\n"
      "  --trace FILE      run this trace instead; round n of it has the decisions of seed S + n\n"
      "  --decisions FILE  decisions of every round from bytes first: below 128 the hart goes on, else any\n"
      "  --seeds PATH      traces to compose from (default: corpora of the source tree)\n"

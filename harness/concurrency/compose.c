@@ -32,15 +32,11 @@ static void move_frames(struct trace_op *op, uint32_t frames)
     }
 }
 
-/* One trace of several harts, its own order of harts turned by `by`. */
-static void add_whole(struct trace *out, const struct trace *from, uint32_t by)
+/* A trace of several harts, which starts them itself. */
+static void add_whole(struct trace *out, const struct trace *from)
 {
-    for (uint32_t n = 0; n < from->count; n++) {
-        struct trace_op op = from->op[n];
-
-        op.hart = (uint8_t)((op.hart + by) % out->harts);
-        add(out, &op);
-    }
+    for (uint32_t n = 0; n < from->count; n++)
+        add(out, &from->op[n]);
 }
 
 /* The operations of `from` for its first hart, or for all of its harts, become the program of hart `h`. */
@@ -51,6 +47,28 @@ static void add_program(struct trace *out, const struct trace *from, uint8_t h, 
 
         op.hart = h;
         move_frames(&op, frames);
+        add(out, &op);
+    }
+}
+
+/*
+ * The boot hart does the first part of a trace alone, and starts the others when it has. They all do what comes then: each
+ * operation on any hart, some on two of them, so that harts work on the same things.
+ */
+static void add_scattered(struct trace *out, const struct trace *from, struct random *random)
+{
+    uint32_t alone = (uint32_t)random_below(random, from->count);
+
+    for (uint32_t n = 0; n < from->count; n++) {
+        struct trace_op op = from->op[n];
+
+        if (n == alone)
+            start_harts(out);
+        op.hart = n < alone ? 0 : (uint8_t)random_below(random, out->harts);
+        add(out, &op);
+        if (n < alone || !random_chance(random, 40))
+            continue;
+        op.hart = (uint8_t)random_below(random, out->harts);
         add(out, &op);
     }
 }
@@ -83,15 +101,17 @@ void interleave_compose(struct trace *out, const struct trace *const *from, size
     out->host_pages = out->window_pages = 0;
     out->seed = 0;
     out->count = 0;
-    start_harts(out);
-    if (kind < 2 && one->harts > 1) {
-        add_whole(out, one, 0);
+    if (kind < 4 && one->count != 0) {
+        add_scattered(out, one, &random);
+    } else if (kind == 4 && one->harts > 1) {
+        add_whole(out, one);
     } else {
         /* Different programs, or the same one on every hart; in frames of their own, or all in the same. */
         uint32_t room = TRACE_MAX_OPS / harts - 1;
-        bool same = kind == 2 || kind == 3;
+        bool same = kind == 5;
         bool apart = random_chance(&random, 60);
 
+        start_harts(out);
         for (uint32_t h = 0; h < harts; h++) {
             add_program(out, one, (uint8_t)h, apart ? h * (window / harts) : 0, room);
             if (!same)

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Lets the harness loose on a planted build and says what it saw first.
 
-Order: the seeds with their expectations, then the hunt, each on the fast build and on those with sanitizers; then, if
+Order: the seeds with their expectations, then the hunt, each on the fast build and on those with sanitizers, then harts
+that overlap, which for plants of class CONC come before the hunt and for those that say "Judge: interleave" alone; then, if
 nothing was seen or the patch is about the hardware, the world switch of the patched firmware on Unicorn and its boot in
 QEMU. The first that objects decides, unless the clean monitor makes it
 object to the same trace: then the harness is wrong, and that is no detection. Its name is the oracle of the verdict:
@@ -26,6 +27,7 @@ import time
 import planting
 
 HUNT_EXIT = {0, 5}
+INTERLEAVE_STEPS = 5000000
 ADDR_NO_RANDOMIZE = 0x0040000
 SANITIZER_OPTIONS = {
     "ASAN_OPTIONS": "abort_on_error=1:detect_leaks=0:allocator_may_return_null=1",
@@ -43,6 +45,7 @@ class Verdict:
         self.text = None
         self.executions = 0
         self.cpu_seconds = 0.0
+        self.schedule = None  # arguments of `touchstone interleave` that show it
         self.reproducer = None  # trace that shows it on the patched build
         self.seed = None  # seed that shows it
 
@@ -226,8 +229,34 @@ class Judge:
             verdict.found(said["oracle"], text or said["text"], property=said["property"], call=said.get("call"),
                           reproducer=said.get("reproducer"))
 
+    def interleave(self, plant, program, verdict):
+        findings = os.path.join(self.folder(plant), "findings")
+        words = ["interleave", "--json", "--steps", str(INTERLEAVE_STEPS), "--seeds", self.corpora, "--findings", findings]
+        code, output, errors = self.start(plant, verdict, [program] + words, self.seconds)
+        try:
+            said = json.loads(output.strip().splitlines()[-1])
+        except (ValueError, IndexError):
+            said = {}
+        verdict.executions += said.get("rounds", said.get("executions", 0))
+        if code != 0 and "finding" in said:
+            finding = said["finding"]
+            verdict.found(finding["oracle"], finding["text"], property=finding["property"], call=finding["call"],
+                          schedule=["--trace", finding["file"], "--seed", str(finding["schedule_seed"]), "--rounds", "1"])
+        elif code not in (0, 2, 3, 4):
+            text = sanitizer_text(errors) or said.get("text") or f"ended with {code}"
+            verdict.found("SAN", text, property="crash",
+                          schedule=["--skip", str(said.get("executions", 0)), "--rounds", "1", "--seeds", self.corpora])
+
     def innocent(self, plant, variant, verdict):
-        """Withdraws a verdict that the clean monitor would get for the same trace."""
+        """Withdraws a verdict that the clean monitor would get for the same trace, or the same order of harts."""
+        if verdict.schedule is not None:
+            code, output, errors, _ = self.children.run(
+                [self.builder.clean_program(variant), "interleave"] + verdict.schedule, self.environment(), self.seconds,
+                self.folder(plant))
+            if code != 0:
+                said = (output or errors).strip().splitlines()
+                verdict.withdraw(f"the clean monitor is accused as well: {said[0] if said else code}")
+            return
         if verdict.reproducer is None or not os.path.exists(verdict.reproducer):
             return
         program = self.builder.clean_program(variant)
@@ -240,8 +269,11 @@ class Judge:
     def host(self, plant, source, verdict):
         programs = {}
         budget_start = verdict.cpu_seconds
-        for kind, variant, share in (("seeds", "plain", 0), ("seeds", "san", 0), ("seeds", "init", 0), ("hunt", "plain", 0.6),
-                                     ("hunt", "san", 0.5), ("hunt", "init", 1.0)):
+        overlap = [("interleave", "plain", 0)]
+        seeds = [("seeds", "plain", 0), ("seeds", "san", 0), ("seeds", "init", 0)]
+        hunts = [("hunt", "plain", 0.6), ("hunt", "san", 0.5), ("hunt", "init", 1.0)]
+        stages = seeds + (overlap + hunts if plant.header.get("Class") == "CONC" else hunts + overlap)
+        for kind, variant, share in overlap if plant.header.get("Judge") == "interleave" else stages:
             if not self.builder.available(variant):
                 continue
             if variant not in programs:
@@ -249,6 +281,8 @@ class Judge:
             left = self.seconds - (verdict.cpu_seconds - budget_start)
             if kind == "seeds":
                 self.seeds(plant, programs[variant], variant, verdict)
+            elif kind == "interleave":
+                self.interleave(plant, programs[variant], verdict)
             elif left >= 1:
                 self.hunt(plant, programs[variant], verdict, left * share)
             if verdict.detected:

@@ -23,7 +23,7 @@ WARNINGS = ["-w"]  # a bug may well cause a warning; that is not how it is to be
 MONITOR = ("monitor/core", "monitor/host_flow", "monitor/guest_flow", "monitor/crossing")
 COPIED = ("monitor", "harness", "emulation", "CMakeLists.txt")
 UNUSED_SECONDS = 86400  # clean objects that nobody used for so long are removed
-HARNESS = ("harness/machine", "harness/agents", "harness/oracles", "harness/trace", "harness/cli")
+HARNESS = ("harness/machine", "harness/concurrency", "harness/agents", "harness/oracles", "harness/trace", "harness/cli")
 
 # What the harness runs on: compiler (None: $CC or gcc), flags to compile and to link with. "plain" is fast, "san" sees
 # memory errors, "init" sees bytes leave the monitor that were never written. The last needs clang and is left out without.
