@@ -203,6 +203,7 @@ const char *oracle_name(uint32_t oracle)
     case ORACLE_OWN: return "OWN";
     case ORACLE_LIV: return "LIV";
     case ORACLE_ORD: return "ORD";
+    case ORACLE_REF: return "REF";
     default: return "none";
     }
 }

@@ -15,6 +15,7 @@
 #define ORACLE_OWN 0x01u /* ownership: records x tables x PMP x TLBs */
 #define ORACLE_LIV 0x02u /* locks, budget, fatal stops: what the machine reports as violations */
 #define ORACLE_ORD 0x04u /* order rules on events: fences after PMP and hgatp changes, scrub before release */
+#define ORACLE_REF 0x08u /* answers, exits and abstract state equal those of a model of the ABI */
 #define ORACLE_ALL 0x07u
 
 /* Severity: what is broken, most serious first. */

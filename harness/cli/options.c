@@ -82,6 +82,7 @@ static uint32_t oracle_bit(const char *name, size_t length)
         {"own", ORACLE_OWN},
         {"liv", ORACLE_LIV},
         {"ord", ORACLE_ORD},
+        {"ref", ORACLE_REF},
         {"all", ORACLE_ALL},
     };
 
@@ -104,7 +105,7 @@ bool cli_oracles(const struct cli_command *command, const char *text, uint32_t *
         uint32_t bit = oracle_bit(name, length);
 
         if (bit == 0) {
-            cli_usage(command, "no oracle '%.*s': own, liv, ord, all or none", (int)length, name);
+            cli_usage(command, "no oracle '%.*s': own, liv, ord, ref, all or none", (int)length, name);
             return false;
         }
         bits |= bit;

@@ -156,6 +156,7 @@ struct machine {
     uint8_t *host_ram;       /* config.host_pages frames */
     uint8_t *window;         /* config.window_pages frames */
     struct machine_hart hart[MONITOR_MAX_HARTS];
+    struct trap taken[MONITOR_MAX_HARTS]; /* the trap of each hart that M-mode took last */
     bool msip[MONITOR_MAX_HARTS];
     uint64_t time; /* advances by one per trap, or by machine_advance */
     bool halted;   /* a system reset was asked for: harts do nothing until machine_reset */

@@ -204,6 +204,7 @@ static void take_in_monitor(struct machine *m, uint32_t h, const struct trap *t)
     struct hart *mh = &m->monitor->hart[h];
     bool host_guest = m->hart[h].virt && mh->tvm_slot == HART_NO_TVM; /* the host's own VM: nothing of ours */
 
+    m->taken[h] = *t;
     enter(m, h, t->cause);
     store_world(m, h, t);
     monitor_trap(mh, t);

@@ -3,6 +3,7 @@
  * What oracles share: their memory, the hooks, the report, and the view of the call that a step made.
  */
 #include "harness/oracles/oracle.h"
+#include "harness/oracles/ref.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -129,6 +130,13 @@ static void on_event(void *data, const struct machine_event *event)
     ord_event(w, event);
     if (event->kind == EVENT_UNTRUSTED_WRITE)
         secret_write(w, event->hart, event->a, event->b);
+    if ((w->oracles & ORACLE_REF) == 0)
+        return;
+    const struct trap *t = &w->machine->taken[event->hart];
+    if (event->kind == EVENT_ENTER_MONITOR)
+        ref_enter(w, event->hart, &(struct ref_trap){event->a, t->tval, t->tval2, t->tinst});
+    if (event->kind == EVENT_LEAVE_MONITOR)
+        ref_leave(w, event->hart);
 }
 
 bool oracle_create(struct world *w)
@@ -153,7 +161,7 @@ bool oracle_create(struct world *w)
     o->erased = calloc(pages, sizeof(*o->erased));
     if (o->record == NULL || o->content == NULL || o->touched == NULL || o->is_touched == NULL || o->use == NULL ||
         o->converted_at == NULL || o->changed == NULL || o->vcpu == NULL || o->scrubbed == NULL || o->written == NULL ||
-        o->erased == NULL)
+        o->erased == NULL || !ref_create(w))
         return false;
     memcpy(o->content, w->machine->window, (size_t)pages * PAGE_SIZE);
     if (w->oracles != 0) {
@@ -176,6 +184,7 @@ void oracle_destroy(struct world *w)
 
     if (o == NULL)
         return;
+    ref_destroy(w);
     free(o->record);
     free(o->content);
     free(o->touched);
@@ -204,6 +213,7 @@ void oracle_reset(struct world *w)
     transition_reset(w);
     own_reset(w);
     ord_reset(w);
+    ref_reset(w);
     w->finding = o->boot;
 }
 
@@ -287,6 +297,7 @@ void oracle_after(struct world *w, uint32_t hart, const struct trace_op *op)
 
 void oracle_audit(struct world *w)
 {
+    ref_audit(w);
     if ((w->oracles & ORACLE_OWN) == 0 || w->finding.found || w->machine->halted)
         return;
     own_audit(w);

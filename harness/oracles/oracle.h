@@ -14,6 +14,7 @@
  *   secret.c       values of a guest in places that the host sees
  *   result.c       answers of calls, and arguments that no call may accept
  *   ord.c          order of fences, scrubs, isolation and register loads; single reads of host memory
+ *   ref.c          answers, exits and abstract state against a model of the ABI (ref.h)
  *   liv.c          locks, bounded work, fatal stops, misuse of primitives
  */
 #ifndef TOUCHSTONE_HARNESS_ORACLE_H
@@ -139,6 +140,7 @@ struct oracle_state {
     bool guest_store;    /* the operation may store to guest memory */
     bool entered;        /* any hart entered the monitor in this step */
     struct finding boot; /* what the machine looked like before anybody acted */
+    struct ref *ref;     /* the model of the ABI, ref.h */
     struct entry entry[MONITOR_MAX_HARTS];
     struct host_call call;
 

@@ -1,0 +1,449 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * REF: predict on entry, compare on leaving; see ref.h. Reading the monitor's structures is the last step only, to
+ * compare them with the model's own.
+ */
+#include "harness/oracles/ref.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "harness/oracles/oracle.h"
+#include "monitor/core/vcpu.h"
+
+#define A0 10u
+#define A1 11u
+#define CAUSE_VS_ECALL 10u
+#define CAUSE_HS_ECALL 9u
+#define CAUSE_LOAD_FAULT 21u
+#define CAUSE_STORE_FAULT 23u
+#define MACHINE_SOFTWARE (UINT64_C(1) << 63 | 3u)
+#define CSR_SCAUSE 0x142u
+#define CSR_STVAL 0x143u
+#define CSR_HTVAL 0x643u
+#define CSR_HTINST 0x64au
+
+struct ref *ref_of(const struct world *w)
+{
+    const struct oracle_state *o = w->oracle_state;
+
+    return o->ref;
+}
+
+bool ref_create(struct world *w)
+{
+    struct ref *r = calloc(1, sizeof(*r));
+
+    w->oracle_state->ref = r;
+    if (r == NULL)
+        return false;
+    r->frames = w->machine->config.window_pages;
+    r->frame = calloc(r->frames, sizeof(*r->frame));
+    return r->frame != NULL;
+}
+
+void ref_destroy(struct world *w)
+{
+    struct ref *r = ref_of(w);
+
+    if (r == NULL)
+        return;
+    for (uint32_t i = 0; i < REF_TVMS; i++) {
+        free(r->tvm[i].run);
+        free(r->tvm[i].block);
+    }
+    free(r->frame);
+    free(r);
+    w->oracle_state->ref = NULL;
+}
+
+void ref_reset(struct world *w)
+{
+    struct ref *r = ref_of(w);
+    uint32_t reserve = w->machine->monitor->platform.reserve_pages;
+
+    if ((w->oracles & ORACLE_REF) == 0)
+        return;
+    for (uint32_t i = 0; i < r->frames; i++)
+        r->frame[i] = (struct ref_frame){.state = i < r->frames - reserve ? FRAME_NONCONF : FRAME_FREE};
+    for (uint32_t i = 0; i < REF_TVMS; i++)
+        if (r->tvm[i].id != 0)
+            ref_tvm_clear(&r->tvm[i]);
+    r->next_id = 1;
+    r->fence = 0;
+    memset(r->hart, 0, sizeof(r->hart));
+    memset(r->entry, 0, sizeof(r->entry));
+    for (uint32_t h = 0; h < MONITOR_MAX_HARTS; h++) {
+        r->hart[h].hsm = h == 0 ? SBI_HSM_STARTED : SBI_HSM_STOPPED;
+        r->hart[h].tvm = REF_TVMS;
+    }
+    r->lost = false;
+    r->judged = 0;
+}
+
+/* --- the monitor's state against the model's -------------------------------------------------------------------- */
+
+static void disagree(struct world *w, const char *property, const char *what, uint64_t number, uint64_t is,
+                     uint64_t wanted)
+{
+    oracle_report(w, ORACLE_REF, S5_MODEL, property, "%s %llu: the monitor says 0x%llx, the model 0x%llx", what,
+                  (unsigned long long)number, (unsigned long long)is, (unsigned long long)wanted);
+}
+
+static enum ref_frame_state frame_state(uint8_t state)
+{
+    switch ((enum page_state)state) {
+    case PAGE_NONCONF: return FRAME_NONCONF;
+    case PAGE_CONVERTING: return FRAME_CONVERTING;
+    case PAGE_CONF_FREE: return FRAME_FREE;
+    case PAGE_TVM_ROOT: return FRAME_PGD;
+    case PAGE_TVM_STATE: return FRAME_TVMC;
+    case PAGE_VCPU_STATE: return FRAME_VHCS;
+    case PAGE_TABLE_POOL:
+    case PAGE_TABLE: return FRAME_PT;
+    case PAGE_DATA: return FRAME_MAPPED;
+    case PAGE_BLOCKED: return FRAME_BLOCKED;
+    case PAGE_RESERVE: return FRAME_RESERVED;
+    case PAGE_BUSY: break;
+    }
+    return FRAME_RESERVED;
+}
+
+static bool followed_owner(const struct ref *r, const struct monitor *m, const struct page_record *page)
+{
+    for (uint32_t i = 0; i < REF_TVMS; i++)
+        if (r->tvm[i].followed && page->owner < MONITOR_MAX_TVMS && r->tvm[i].id == m->tvm[page->owner].id)
+            return page->state >= PAGE_TVM_ROOT && page->state <= PAGE_RESERVE;
+    return false;
+}
+
+static void compare_frames(struct world *w)
+{
+    const struct monitor *m = w->machine->monitor;
+    struct ref *r = ref_of(w);
+
+    for (uint32_t i = 0; i < r->frames; i++) {
+        const struct page_record *page = &m->page[i];
+        const struct ref_frame *f = &r->frame[i];
+        uint64_t owner = f->state >= FRAME_PGD ? r->tvm[f->tvm].id : 0;
+        bool owned = page->state >= PAGE_TVM_ROOT && page->state <= PAGE_RESERVE;
+        if (frame_state(page->state) == f->state && (!owned || m->tvm[page->owner % MONITOR_MAX_TVMS].id == owner))
+            continue;
+        if (followed_owner(r, m, page) || (f->state >= FRAME_PGD && r->tvm[f->tvm].followed))
+            continue;
+        disagree(w, "frame", "state of frame", i, frame_state(page->state), f->state);
+        return;
+    }
+}
+
+static enum ref_region_type region_type(uint32_t type)
+{
+    switch ((enum region_type)type) {
+    case REGION_CONFIDENTIAL: return REF_CONFIDENTIAL;
+    case REGION_CONFIDENTIAL_REMOVABLE: return REF_CONFIDENTIAL_REMOVABLE;
+    case REGION_SHARED: return REF_SHARED;
+    case REGION_SHARED_REMOVABLE: return REF_SHARED_REMOVABLE;
+    case REGION_MMIO: return REF_MMIO;
+    }
+    return REF_MMIO;
+}
+
+static enum ref_vcpu_state vcpu_state(uint32_t state)
+{
+    switch ((enum vcpu_state)state) {
+    case VCPU_ABSENT: return REF_VCPU_ABSENT;
+    case VCPU_STOPPED: return REF_VCPU_STOPPED;
+    case VCPU_RUNNABLE: return REF_VCPU_RUNNABLE;
+    case VCPU_RUNNING: return REF_VCPU_RUNNING;
+    case VCPU_DEAD: return REF_VCPU_DEAD;
+    case VCPU_BLOCKED: return REF_VCPU_BLOCKED;
+    case VCPU_SUSPENDED: return REF_VCPU_SUSPENDED;
+    }
+    return REF_VCPU_DEAD;
+}
+
+static enum ref_tvm_state tvm_state(uint32_t state)
+{
+    switch ((enum tvm_state)state) {
+    case TVM_ABSENT: return REF_ABSENT;
+    case TVM_INITIALIZING: return REF_INITIALIZING;
+    case TVM_RUNNABLE: return REF_RUNNABLE;
+    case TVM_DEAD: return REF_DEAD;
+    }
+    return REF_ABSENT;
+}
+
+/* The object behind a slot, or NULL when the slot points nowhere: then OWN has more to say than REF. */
+static const struct tvm *tvm_object(const struct world *w, const struct tvm_slot *slot)
+{
+    uint64_t base = MACHINE_WINDOW_BASE + (uint64_t)slot->frame.index * REF_PAGE;
+
+    return (const void *)machine_peek(w->machine, base, sizeof(struct tvm));
+}
+
+static void compare_tvm(struct world *w, const struct tvm *t, const struct ref_tvm *mine)
+{
+    for (uint32_t i = 0; i < REF_VCPUS; i++)
+        if (vcpu_state(t->vcpu[i].state) != mine->vcpu[i].state)
+            disagree(w, "vcpu", "state of vCPU", i, vcpu_state(t->vcpu[i].state), mine->vcpu[i].state);
+    if (t->fence.current != mine->fence)
+        disagree(w, "fence", "fence of TVM", mine->id, t->fence.current, mine->fence);
+    if (t->fence.running_previous != mine->running_before)
+        disagree(w, "fence", "vCPUs that the fence of this TVM waits for,", mine->id, t->fence.running_previous,
+                 mine->running_before);
+    if (mine->followed)
+        return;
+    if (t->pool_count != mine->pool)
+        disagree(w, "pool", "page-table pool of TVM", mine->id, t->pool_count, mine->pool);
+    if (t->region_count != mine->regions) {
+        disagree(w, "region", "regions of TVM", mine->id, t->region_count, mine->regions);
+        return;
+    }
+    for (uint32_t i = 0; i < mine->regions; i++) {
+        const struct region *g = &t->region[i];
+        if (g->base != mine->region[i].base)
+            disagree(w, "region", "start of region", i, g->base, mine->region[i].base);
+        if (g->len != mine->region[i].len)
+            disagree(w, "region", "length of region", i, g->len, mine->region[i].len);
+        if (region_type(g->type) != mine->region[i].type)
+            disagree(w, "region", "type of region", i, region_type(g->type), mine->region[i].type);
+    }
+}
+
+static void compare_tvms(struct world *w)
+{
+    const struct monitor *m = w->machine->monitor;
+    struct ref *r = ref_of(w);
+    uint32_t theirs = 0;
+    uint32_t mine = 0;
+
+    for (uint32_t i = 0; i < REF_TVMS; i++)
+        mine += r->tvm[i].state != REF_ABSENT;
+    for (uint32_t i = 0; i < MONITOR_MAX_TVMS; i++) {
+        const struct tvm_slot *slot = &m->tvm[i];
+        if (slot->state == TVM_ABSENT)
+            continue;
+        theirs++;
+        const struct ref_tvm *t = ref_tvm_by_id(r, slot->id);
+        if (t == NULL || t->state != tvm_state(slot->state)) {
+            disagree(w, "tvm", "state of TVM", slot->id, tvm_state(slot->state), t == NULL ? 0 : t->state);
+            return;
+        }
+        if (slot->running != t->running)
+            disagree(w, "running", "vCPUs on harts of TVM", slot->id, slot->running, t->running);
+        const struct tvm *object = tvm_object(w, slot);
+        if (object != NULL)
+            compare_tvm(w, object, t);
+    }
+    if (theirs != mine)
+        disagree(w, "tvm", "number of TVMs", 0, theirs, mine);
+}
+
+void ref_audit(struct world *w)
+{
+    if ((w->oracles & ORACLE_REF) == 0 || ref_of(w)->lost || w->finding.found || w->machine->halted)
+        return;
+    compare_frames(w);
+    compare_tvms(w);
+}
+
+/* --- following what cannot be predicted ------------------------------------------------------------------------- */
+
+/* A TVM that promote_to_tvm made: what it is made of is taken over. */
+static void follow_new_tvm(struct world *w, uint64_t id)
+{
+    const struct monitor *m = w->machine->monitor;
+    struct ref *r = ref_of(w);
+    uint32_t index = 0;
+
+    while (index < REF_TVMS && r->tvm[index].state != REF_ABSENT)
+        index++;
+    for (uint32_t i = 0; i < MONITOR_MAX_TVMS && index < REF_TVMS; i++) {
+        if (m->tvm[i].state == TVM_ABSENT || m->tvm[i].id != id)
+            continue;
+        struct ref_tvm *t = &r->tvm[index];
+        const struct tvm *object = tvm_object(w, &m->tvm[i]);
+        ref_tvm_clear(t);
+        t->state = REF_RUNNABLE;
+        t->id = id;
+        t->followed = true;
+        r->next_id++;
+        for (uint32_t v = 0; object != NULL && v < REF_VCPUS; v++)
+            t->vcpu[v].state = vcpu_state(object->vcpu[v].state);
+        for (uint32_t f = 0; f < r->frames; f++)
+            if (m->page[f].owner == i && m->page[f].state >= PAGE_TVM_ROOT && m->page[f].state <= PAGE_RESERVE)
+                r->frame[f] =
+                    (struct ref_frame){.state = (uint8_t)frame_state(m->page[f].state), .tvm = (uint8_t)index};
+    }
+}
+
+static void follow_frames(struct world *w)
+{
+    const struct monitor *m = w->machine->monitor;
+    struct ref *r = ref_of(w);
+
+    for (uint32_t f = 0; f < r->frames; f++)
+        if (followed_owner(r, m, &m->page[f]) || (r->frame[f].state >= FRAME_PGD && r->tvm[r->frame[f].tvm].followed))
+            r->frame[f].state = (uint8_t)frame_state(m->page[f].state);
+}
+
+/* State in which the monitor left the vCPU that was on this hart. */
+static uint32_t vcpu_state_now(const struct world *w, const struct ref_tvm *t, uint32_t vcpu)
+{
+    const struct monitor *m = w->machine->monitor;
+
+    for (uint32_t i = 0; i < MONITOR_MAX_TVMS; i++) {
+        const struct tvm *object = m->tvm[i].id == t->id ? tvm_object(w, &m->tvm[i]) : NULL;
+        if (object != NULL)
+            return vcpu_state(object->vcpu[vcpu].state);
+    }
+    return REF_VCPU_DEAD;
+}
+
+static void follow(struct world *w, uint32_t hart, const struct ref_entry *e)
+{
+    struct ref *r = ref_of(w);
+    struct ref_hart *h = &r->hart[hart];
+    const uint64_t *x = w->machine->hart[hart].x;
+    bool in_guest = machine_in_guest(w->machine, hart);
+    bool promote = !e->from_guest && e->x[17] == SBI_EID_COVH && (uint32_t)(e->x[16] & 0xffffu) == 7;
+
+    if (promote && (int64_t)x[A0] == SBI_SUCCESS)
+        follow_new_tvm(w, x[A1]);
+    for (uint32_t i = 0; i < w->machine->config.harts; i++)
+        r->hart[i].hsm = w->machine->monitor->hart[i].hsm_state;
+    if (e->from_guest && h->tvm < REF_TVMS && !in_guest) {
+        struct ref_tvm *t = &r->tvm[h->tvm];
+        struct ref_vcpu *v = &t->vcpu[h->vcpu];
+        uint64_t cause = machine_csr_read(w->machine, hart, CSR_SCAUSE);
+        uint32_t state = vcpu_state_now(w, t, h->vcpu);
+        v->wait = state != REF_VCPU_BLOCKED    ? WAIT_NOTHING
+                  : cause == CAUSE_LOAD_FAULT  ? WAIT_LOAD
+                  : cause == CAUSE_STORE_FAULT ? WAIT_STORE
+                                               : WAIT_ECALL;
+        ref_guest_left(r, hart, state);
+    }
+    follow_frames(w);
+}
+
+/* --- hooks ------------------------------------------------------------------------------------------------------ */
+
+void ref_enter(struct world *w, uint32_t hart, const struct ref_trap *trap)
+{
+    struct ref *r = ref_of(w);
+    struct ref_entry *e = &r->entry[hart];
+
+    if (r->lost || trap->cause == MACHINE_SOFTWARE || w->machine->hart[hart].parked)
+        return;
+    e->open = true;
+    e->from_guest = r->hart[hart].tvm < REF_TVMS;
+    memcpy(e->x, w->machine->hart[hart].x, sizeof(e->x));
+    if (e->from_guest)
+        e->answer = trap->cause == CAUSE_VS_ECALL ? ref_guest_call(w, hart, e->x) : ref_guest_trap(w, hart, trap);
+    else if (trap->cause == CAUSE_HS_ECALL)
+        e->answer = ref_host_call(w, hart, e->x);
+    else
+        e->answer = (struct ref_answer){.kind = ANSWER_UNKNOWN};
+}
+
+static void compare_result(struct world *w, uint32_t hart, const struct ref_answer *want)
+{
+    const uint64_t *x = w->machine->hart[hart].x;
+
+    if (x[A0] != (uint64_t)want->error)
+        oracle_report(w, ORACLE_REF, S4_ABI, "result", "hart %u: the call answered %lld, the model says %lld", hart,
+                      (long long)x[A0], (long long)want->error);
+    if (!want->any_value && x[A1] != want->value)
+        oracle_report(w, ORACLE_REF, S4_ABI, "value", "hart %u: the call's value is 0x%llx, the model says 0x%llx",
+                      hart, (unsigned long long)x[A1], (unsigned long long)want->value);
+}
+
+static uint64_t mailbox(const struct world *w, uint32_t hart, uint64_t offset)
+{
+    const uint8_t *bytes = machine_peek(w->machine, ref_of(w)->hart[hart].shmem_base + offset, 8);
+    uint64_t word = 0;
+
+    if (bytes != NULL)
+        memcpy(&word, bytes, 8);
+    return word;
+}
+
+static void same(struct world *w, const char *what, uint32_t hart, uint64_t is, uint64_t wanted)
+{
+    if (is != wanted)
+        oracle_report(w, ORACLE_REF, S5_MODEL, "exit", "hart %u: %s of the exit is 0x%llx, the model says 0x%llx", hart,
+                      what, (unsigned long long)is, (unsigned long long)wanted);
+}
+
+static void compare_exit(struct world *w, uint32_t hart, const struct ref_answer *want)
+{
+    static const char *const names[] = {"a0", "a1", "a2", "a3", "a4", "a5", "a6", "a7"};
+    const uint64_t *x = w->machine->hart[hart].x;
+
+    same(w, "error", hart, x[A0], 0);
+    same(w, "value", hart, x[A1], want->value);
+    same(w, "scause", hart, machine_csr_read(w->machine, hart, CSR_SCAUSE), want->scause);
+    same(w, "stval", hart, machine_csr_read(w->machine, hart, CSR_STVAL), want->stval);
+    same(w, "htval", hart, mailbox(w, hart, NACL_CSR_OFFSET(CSR_HTVAL)), want->htval);
+    same(w, "htinst", hart, mailbox(w, hart, NACL_CSR_OFFSET(CSR_HTINST)), want->htinst);
+    for (unsigned i = 0; i < 8; i++)
+        same(w, names[i], hart, mailbox(w, hart, NACL_GPR_OFFSET(A0 + i)), want->a[i]);
+}
+
+/* Did the hart end up where the answer says? */
+static bool same_way(struct world *w, uint32_t hart, const struct ref_entry *e)
+{
+    static const char *const ways[] = {"nothing", "an answer", "the guest", "the guest", "an exit", "a parked hart"};
+    bool in_guest = machine_in_guest(w->machine, hart);
+    bool parked = w->machine->hart[hart].parked;
+    enum ref_answer_kind kind = e->answer.kind;
+    bool right = kind == ANSWER_PARK                       ? parked
+                 : kind == ANSWER_EXIT                     ? !in_guest && !parked
+                 : kind == ANSWER_RESULT && !e->from_guest ? !in_guest && !parked
+                                                           : in_guest;
+    if (!right)
+        oracle_report(w, ORACLE_REF, S5_MODEL, "way", "hart %u: the model says %s, but the hart is %s", hart,
+                      ways[kind],
+                      parked     ? "parked"
+                      : in_guest ? "in the guest"
+                                 : "in the host");
+    return right;
+}
+
+/* The guest left where the model would have let it go on as well: the host learns of the call and nothing else. */
+static bool left_instead(struct world *w, uint32_t hart, struct ref_entry *e)
+{
+    if (!e->answer.or_exit || machine_in_guest(w->machine, hart))
+        return false;
+    struct ref_answer exit = {.kind = ANSWER_EXIT, .scause = CAUSE_VS_ECALL};
+    exit.a[0] = e->x[A0];
+    exit.a[1] = e->x[A1];
+    exit.a[6] = e->x[16];
+    exit.a[7] = e->x[17];
+    ref_guest_left(ref_of(w), hart, REF_VCPU_RUNNABLE);
+    compare_exit(w, hart, &exit);
+    return true;
+}
+
+void ref_leave(struct world *w, uint32_t hart)
+{
+    struct ref *r = ref_of(w);
+    struct ref_entry *e = &r->entry[hart];
+
+    if (r->lost || !e->open || w->finding.found || w->machine->halted)
+        return;
+    e->open = false;
+    r->judged++;
+    if (e->answer.kind == ANSWER_UNKNOWN) {
+        follow(w, hart, e);
+    } else if (!left_instead(w, hart, e)) {
+        if (!same_way(w, hart, e))
+            return;
+        if (e->answer.kind == ANSWER_RESULT)
+            compare_result(w, hart, &e->answer);
+        if (e->answer.kind == ANSWER_EXIT)
+            compare_exit(w, hart, &e->answer);
+    }
+    compare_tvms(w);
+    compare_frames(w);
+}

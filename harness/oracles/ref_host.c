@@ -1,0 +1,558 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * REF: what the host's calls answer and change, from the ABI. Every function predicts the answer and, when it is
+ * success, brings the abstract state forward. Errors by the general order: unknown call, unknown object, wrong state,
+ * scalars, addresses, resources.
+ */
+#include "harness/oracles/oracle.h"
+#include "harness/oracles/ref.h"
+
+#include <string.h>
+
+#define A0 10u
+#define MAX_DBCN UINT64_C(4096)
+#define CONVERT_OVERFLOW (UINT64_MAX / REF_PAGE) /* largest number of 4 KiB units whose bytes can be counted */
+
+struct host {
+    struct world *w;
+    struct ref *r;
+    struct ref_hart *hart;
+    uint32_t h;
+    const uint64_t *a; /* a0.. */
+};
+
+static uint64_t host_word(const struct world *w, uint64_t address)
+{
+    const uint8_t *bytes = machine_peek(w->machine, address, 8);
+    uint64_t word = 0;
+
+    if (bytes != NULL)
+        memcpy(&word, bytes, 8);
+    return word;
+}
+
+/* --- standard extensions ---------------------------------------------------------------------------------------- */
+
+static bool hart_mask_valid(const struct host *c)
+{
+    uint64_t harts = c->w->machine->config.harts;
+
+    if (c->a[1] == UINT64_MAX)
+        return true;
+    for (uint64_t bit = 0; bit < 64; bit++)
+        if ((c->a[0] >> bit & 1u) != 0 && (c->a[1] >= harts || c->a[1] + bit >= harts))
+            return false;
+    return true;
+}
+
+static struct ref_answer probe(const struct host *c)
+{
+    static const uint32_t served[] = {SBI_EID_BASE, SBI_EID_TIME, SBI_EID_IPI,  SBI_EID_RFENCE, SBI_EID_HSM,
+                                      SBI_EID_SRST, SBI_EID_DBCN, SBI_EID_NACL, SBI_EID_SUPD,   SBI_EID_COVH};
+
+    for (size_t i = 0; i < sizeof(served) / sizeof(served[0]); i++)
+        if (c->a[0] == served[i])
+            return answer_value(1);
+    return answer_value(0);
+}
+
+static struct ref_answer hart_start(const struct host *c)
+{
+    if (c->a[0] >= c->w->machine->config.harts)
+        return answer_error(SBI_ERR_INVALID_PARAM);
+    struct ref_hart *target = &c->r->hart[c->a[0]];
+    if (target->hsm != SBI_HSM_STOPPED)
+        return answer_error(SBI_ERR_ALREADY_AVAILABLE);
+    if (!ref_host_range(c->w, c->a[1], 2, 2))
+        return answer_error(SBI_ERR_INVALID_ADDRESS);
+    /* It starts within this call on the simulated machine, up to date with the fence. */
+    target->hsm = SBI_HSM_STARTED;
+    target->seen = c->r->fence;
+    return answer_value(0);
+}
+
+static struct ref_answer hart_stop(const struct host *c)
+{
+    c->hart->hsm = SBI_HSM_STOPPED;
+    c->hart->shmem = false;
+    return (struct ref_answer){.kind = ANSWER_PARK};
+}
+
+static struct ref_answer hart_status(const struct host *c)
+{
+    if (c->a[0] >= c->w->machine->config.harts)
+        return answer_error(SBI_ERR_INVALID_PARAM);
+    return answer_value(c->r->hart[c->a[0]].hsm);
+}
+
+static struct ref_answer system_reset(const struct host *c)
+{
+    uint32_t type = (uint32_t)c->a[0];
+    uint32_t reason = (uint32_t)c->a[1];
+
+    if (type >= 0xf0000000u)
+        return answer_error(SBI_ERR_NOT_SUPPORTED);
+    if (type > 2 || (reason > 1 && reason < 0xe0000000u))
+        return answer_error(SBI_ERR_INVALID_PARAM);
+    for (uint32_t i = 0; i < REF_TVMS; i++)
+        if (c->r->tvm[i].running != 0)
+            return answer_error(SBI_ERR_FAILED);
+    c->r->lost = true;
+    return (struct ref_answer){.kind = ANSWER_UNKNOWN};
+}
+
+static struct ref_answer console(const struct host *c, bool write)
+{
+    struct ref_answer answer = answer_value(0);
+
+    if (c->a[0] == 0)
+        return answer;
+    if (c->a[2] != 0 || !ref_host_range(c->w, c->a[1], c->a[0], 1))
+        return answer_error(SBI_ERR_INVALID_PARAM);
+    answer.value = c->a[0] < MAX_DBCN ? c->a[0] : MAX_DBCN;
+    answer.any_value = !write;
+    return answer;
+}
+
+static struct ref_answer set_shmem(const struct host *c)
+{
+    if (c->a[2] != 0)
+        return answer_error(SBI_ERR_INVALID_PARAM);
+    if (c->a[0] == UINT64_MAX && c->a[1] == UINT64_MAX) {
+        c->hart->shmem = false;
+        return answer_value(0);
+    }
+    if (c->a[0] % REF_PAGE != 0)
+        return answer_error(SBI_ERR_INVALID_PARAM);
+    if (c->a[1] != 0 || !ref_host_range(c->w, c->a[0], NACL_SHMEM_SIZE, REF_PAGE))
+        return answer_error(SBI_ERR_INVALID_ADDRESS);
+    c->hart->shmem = true;
+    c->hart->shmem_base = c->a[0];
+    return answer_value(0);
+}
+
+/* --- COVH: frames and fences ------------------------------------------------------------------------------------ */
+
+static struct ref_answer tsm_info(const struct host *c)
+{
+    if (c->a[1] < 48)
+        return answer_error(SBI_ERR_INVALID_PARAM);
+    if (!ref_host_range(c->w, c->a[0], 48, 4))
+        return answer_error(SBI_ERR_INVALID_ADDRESS);
+    return answer_value(48);
+}
+
+static struct ref_answer convert(const struct host *c)
+{
+    uint32_t first;
+
+    if (c->a[1] == 0 || c->a[1] > CONVERT_OVERFLOW)
+        return answer_error(SBI_ERR_INVALID_PARAM);
+    if (!ref_window_range(c->w, c->a[0], c->a[1], REF_PAGE, &first))
+        return answer_error(SBI_ERR_INVALID_ADDRESS);
+    for (uint64_t i = 0; i < c->a[1]; i++)
+        if (c->r->frame[first + i].state != FRAME_NONCONF)
+            return answer_error(SBI_ERR_INVALID_ADDRESS);
+    for (uint64_t i = 0; i < c->a[1]; i++)
+        c->r->frame[first + i] = (struct ref_frame){.state = FRAME_CONVERTING, .version = c->r->fence};
+    return answer_value(c->a[1]);
+}
+
+static struct ref_answer reclaim(const struct host *c)
+{
+    uint32_t first;
+
+    if (c->a[1] == 0 || c->a[1] > CONVERT_OVERFLOW)
+        return answer_error(SBI_ERR_INVALID_PARAM);
+    if (!ref_window_range(c->w, c->a[0], c->a[1], REF_PAGE, &first))
+        return answer_error(SBI_ERR_INVALID_ADDRESS);
+    for (uint64_t i = 0; i < c->a[1]; i++)
+        if (c->r->frame[first + i].state != FRAME_NONCONF && !ref_frame_free(c->w, first + (uint32_t)i))
+            return answer_error(SBI_ERR_INVALID_ADDRESS);
+    ref_frames_give(c->r, first, c->a[1], FRAME_NONCONF, 0);
+    return answer_value(c->a[1]);
+}
+
+static struct ref_answer global_fence(const struct host *c)
+{
+    for (uint32_t h = 0; h < c->w->machine->config.harts; h++)
+        if (ref_online(c->r, h) && c->r->hart[h].seen < c->r->fence)
+            return answer_error(SBI_ERR_ALREADY_STARTED);
+    c->hart->seen = ++c->r->fence;
+    return answer_value(0);
+}
+
+static struct ref_answer local_fence(const struct host *c)
+{
+    c->hart->seen = c->r->fence;
+    return answer_value(0);
+}
+
+/* --- COVH: life ------------------------------------------------------------------------------------------------- */
+
+static struct ref_answer create(const struct host *c)
+{
+    uint32_t root, state;
+
+    if (c->a[1] < 16)
+        return answer_error(SBI_ERR_INVALID_PARAM);
+    if (!ref_host_range(c->w, c->a[0], 16, 1))
+        return answer_error(SBI_ERR_INVALID_ADDRESS);
+    if (!ref_window_range(c->w, host_word(c->w, c->a[0]), 4, 4 * REF_PAGE, &root) ||
+        !ref_window_range(c->w, host_word(c->w, c->a[0] + 8), TVM_STATE_PAGES, REF_PAGE, &state))
+        return answer_error(SBI_ERR_INVALID_ADDRESS);
+    if (root < state + TVM_STATE_PAGES && state < root + 4)
+        return answer_error(SBI_ERR_INVALID_ADDRESS);
+    if (!ref_frames_free(c->w, root, 4) || !ref_frames_free(c->w, state, TVM_STATE_PAGES))
+        return answer_error(SBI_ERR_INVALID_ADDRESS);
+    uint32_t index = 0;
+    while (index < REF_TVMS && c->r->tvm[index].state != REF_ABSENT)
+        index++;
+    if (index == REF_TVMS)
+        return answer_error(SBI_ERR_FAILED);
+
+    struct ref_tvm *t = &c->r->tvm[index];
+    ref_tvm_clear(t);
+    t->state = REF_INITIALIZING;
+    t->id = c->r->next_id++;
+    t->mode = c->w->machine->monitor->platform.gstage_mode;
+    ref_frames_give(c->r, root, 4, FRAME_PGD, index);
+    ref_frames_give(c->r, state, TVM_STATE_PAGES, FRAME_TVMC, index);
+    return answer_value(t->id);
+}
+
+static struct ref_answer finalize(const struct host *c, struct ref_tvm *t)
+{
+    if (t->state != REF_INITIALIZING)
+        return answer_error(SBI_ERR_INVALID_PARAM);
+    if (c->a[3] != 0 && !ref_host_range(c->w, c->a[3], 64, 64))
+        return answer_error(SBI_ERR_INVALID_PARAM);
+    if (t->vcpu[0].state == REF_VCPU_ABSENT)
+        return answer_error(SBI_ERR_FAILED);
+    t->state = REF_RUNNABLE;
+    t->vcpu[0].state = REF_VCPU_RUNNABLE;
+    return answer_value(0);
+}
+
+static struct ref_answer destroy(const struct host *c, struct ref_tvm *t)
+{
+    uint32_t index = ref_tvm_index(c->r, t);
+
+    if (t->running != 0)
+        return answer_error(SBI_ERR_FAILED);
+    for (uint32_t i = 0; i < c->r->frames; i++)
+        if (c->r->frame[i].state >= FRAME_PGD && c->r->frame[i].tvm == index)
+            c->r->frame[i] = (struct ref_frame){.state = FRAME_FREE};
+    ref_tvm_clear(t);
+    return answer_value(0);
+}
+
+static struct ref_answer create_vcpu(const struct host *c, struct ref_tvm *t)
+{
+    uint32_t frame;
+
+    if (t->state != REF_INITIALIZING)
+        return answer_error(SBI_ERR_INVALID_PARAM);
+    if (c->a[1] >= REF_VCPUS || t->vcpu[c->a[1]].state != REF_VCPU_ABSENT)
+        return answer_error(SBI_ERR_INVALID_PARAM);
+    if (!ref_window_range(c->w, c->a[2], TVM_VCPU_STATE_PAGES, REF_PAGE, &frame) ||
+        !ref_frames_free(c->w, frame, TVM_VCPU_STATE_PAGES))
+        return answer_error(SBI_ERR_INVALID_ADDRESS);
+    ref_frames_give(c->r, frame, TVM_VCPU_STATE_PAGES, FRAME_VHCS, ref_tvm_index(c->r, t));
+    t->vcpu[c->a[1]] = (struct ref_vcpu){.state = REF_VCPU_STOPPED, .frame = frame};
+    return answer_value(0);
+}
+
+/* The host's answer to a guest that wants memory shared or back. */
+static struct ref_answer answer_change(const struct host *c, struct ref_tvm *t, struct ref_vcpu *v)
+{
+    bool share = v->wait == WAIT_SHARE;
+    bool agreed = host_word(c->w, c->hart->shmem_base + NACL_GPR_OFFSET(A0)) == 0;
+
+    if (agreed && !ref_unmapped(t, v->gpa / REF_PAGE, v->len / REF_PAGE))
+        return answer_error(SBI_ERR_INVALID_PARAM);
+    ref_region_put(t, v->gpa, v->len, share == agreed ? REF_SHARED : REF_CONFIDENTIAL);
+    return (struct ref_answer){.kind = ANSWER_ENTER};
+}
+
+static struct ref_answer run(const struct host *c, struct ref_tvm *t)
+{
+    struct ref_answer answer = {.kind = ANSWER_ENTER};
+
+    if (t->state != REF_RUNNABLE || c->a[1] >= REF_VCPUS)
+        return answer_error(SBI_ERR_INVALID_PARAM);
+    struct ref_vcpu *v = &t->vcpu[c->a[1]];
+    if (v->state != REF_VCPU_RUNNABLE && v->state != REF_VCPU_BLOCKED && v->state != REF_VCPU_SUSPENDED)
+        return answer_error(SBI_ERR_INVALID_PARAM);
+    if (!c->hart->shmem)
+        return answer_error(SBI_ERR_NO_SHMEM);
+    if (!t->followed && (v->wait == WAIT_SHARE || v->wait == WAIT_UNSHARE))
+        answer = answer_change(c, t, v);
+    if (t->followed && v->wait != WAIT_NOTHING)
+        answer.kind = ANSWER_UNKNOWN;
+    if (answer.kind == ANSWER_RESULT)
+        return answer;
+    v->state = REF_VCPU_RUNNING;
+    v->wait = WAIT_NOTHING;
+    v->entered = t->fence;
+    t->running++;
+    t->running_now++;
+    c->hart->tvm = ref_tvm_index(c->r, t);
+    c->hart->vcpu = (uint32_t)c->a[1];
+    return answer;
+}
+
+/* --- COVH: memory of a TVM -------------------------------------------------------------------------------------- */
+
+static struct ref_answer add_region(const struct host *c, struct ref_tvm *t)
+{
+    uint64_t gpa = c->a[1];
+    uint64_t len = c->a[2];
+
+    if (t->state != REF_INITIALIZING || len == 0 || len % REF_PAGE != 0)
+        return answer_error(SBI_ERR_INVALID_PARAM);
+    if (!ref_gpa_range(t, gpa, len, REF_PAGE) || ref_region_overlaps(t, gpa, len))
+        return answer_error(SBI_ERR_INVALID_ADDRESS);
+    if (!ref_region_put(t, gpa, len, REF_CONFIDENTIAL))
+        return answer_error(SBI_ERR_FAILED);
+    return answer_value(0);
+}
+
+static struct ref_answer add_tables(const struct host *c, struct ref_tvm *t)
+{
+    uint32_t first;
+
+    if (t->state != REF_INITIALIZING && t->state != REF_RUNNABLE)
+        return answer_error(SBI_ERR_INVALID_PARAM);
+    if (c->a[2] == 0 || c->a[2] > CONVERT_OVERFLOW)
+        return answer_error(SBI_ERR_INVALID_PARAM);
+    if (!ref_window_range(c->w, c->a[1], c->a[2], REF_PAGE, &first) || !ref_frames_free(c->w, first, c->a[2]))
+        return answer_error(SBI_ERR_INVALID_ADDRESS);
+    ref_frames_give(c->r, first, c->a[2], FRAME_PT, ref_tvm_index(c->r, t));
+    t->pool += c->a[2];
+    return answer_value(c->a[2]);
+}
+
+/* The three calls that map memory, told apart by what they map and when they may. */
+struct mapping {
+    enum { MAP_MEASURED, MAP_ZERO, MAP_SHARED } what;
+    uint64_t source; /* measured: host memory */
+    uint64_t base;   /* frames, or host memory for shared */
+    uint64_t type, count, gpa;
+};
+
+static struct ref_answer map_pages(const struct host *c, struct ref_tvm *t, const struct mapping *m)
+{
+    bool large = m->type == 1;
+    uint64_t unit = large ? REF_LARGE : 1;
+    uint64_t bytes = unit * REF_PAGE;
+    uint32_t first = 0;
+
+    if (t->state != (m->what == MAP_MEASURED ? REF_INITIALIZING : REF_RUNNABLE))
+        return answer_error(SBI_ERR_INVALID_PARAM);
+    if (m->type > 1 || m->count == 0 || m->count > UINT64_MAX / bytes)
+        return answer_error(SBI_ERR_INVALID_PARAM);
+    uint64_t len = m->count * bytes;
+    uint64_t pages = m->count * unit;
+    uint64_t gfn = m->gpa / REF_PAGE;
+    if (m->what == MAP_MEASURED && !ref_host_range(c->w, m->source, len, REF_PAGE))
+        return answer_error(SBI_ERR_INVALID_ADDRESS);
+    if (m->what == MAP_SHARED && !ref_host_range(c->w, m->base, len, bytes))
+        return answer_error(SBI_ERR_INVALID_ADDRESS);
+    if (m->what != MAP_SHARED &&
+        (!ref_window_range(c->w, m->base, pages, bytes, &first) || !ref_frames_free(c->w, first, pages)))
+        return answer_error(SBI_ERR_INVALID_ADDRESS);
+    uint32_t types = m->what == MAP_MEASURED ? 1u << REF_CONFIDENTIAL
+                     : m->what == MAP_ZERO   ? 1u << REF_CONFIDENTIAL | 1u << REF_CONFIDENTIAL_REMOVABLE
+                                             : 1u << REF_SHARED;
+    if (!ref_gpa_range(t, m->gpa, len, bytes) || !ref_region_covers(t, m->gpa, len, types, true) ||
+        !ref_unmapped(t, gfn, pages))
+        return answer_error(SBI_ERR_INVALID_ADDRESS);
+    /* A 2 MiB leaf has no room where a table hangs. */
+    for (uint64_t i = 0; large && i < m->count; i++)
+        if (ref_block_exists(t, 0, gfn / REF_LARGE + i))
+            return answer_error(SBI_ERR_INVALID_ADDRESS);
+    if (ref_tables(t, gfn, pages, large, false) > t->pool)
+        return answer_error(SBI_ERR_OUT_OF_PTPAGES);
+
+    t->pool -= ref_tables(t, gfn, pages, large, true);
+    if (m->what != MAP_SHARED)
+        ref_frames_give(c->r, first, pages, FRAME_MAPPED, ref_tvm_index(c->r, t));
+    ref_run_add(t, (struct ref_run){.gfn = gfn,
+                                    .count = pages,
+                                    .page = m->what == MAP_SHARED ? m->base / REF_PAGE : first,
+                                    .shared = m->what == MAP_SHARED,
+                                    .large = large});
+    return answer_value(m->count);
+}
+
+static struct ref_answer tvm_fence(struct ref_tvm *t)
+{
+    if (t->state != REF_RUNNABLE)
+        return answer_error(SBI_ERR_INVALID_PARAM);
+    if (t->running_before != 0)
+        return answer_error(SBI_ERR_ALREADY_STARTED);
+    t->running_before = t->running_now;
+    t->running_now = 0;
+    t->fence++;
+    return answer_value(0);
+}
+
+enum change { CHANGE_INVALIDATE, CHANGE_VALIDATE, CHANGE_REMOVE };
+
+/* May this run, which lies in the range as a whole, be changed so? */
+static bool run_allows(const struct ref_tvm *t, const struct ref_run *run, enum change change)
+{
+    if (change == CHANGE_INVALIDATE)
+        return !run->blocked;
+    if (!run->blocked || change == CHANGE_VALIDATE)
+        return run->blocked;
+    uint64_t oldest = t->running_before != 0 ? t->fence - 1 : t->fence;
+    uint32_t removable = 1u << REF_CONFIDENTIAL_REMOVABLE | 1u << REF_SHARED_REMOVABLE;
+    return run->version < oldest && ref_region_covers(t, run->gfn * REF_PAGE, run->count * REF_PAGE, removable, false);
+}
+
+static void run_change(const struct host *c, struct ref_tvm *t, size_t index, enum change change)
+{
+    struct ref_run *run = &t->run[index];
+    enum ref_frame_state state = change == CHANGE_INVALIDATE ? FRAME_BLOCKED
+                                 : change == CHANGE_VALIDATE ? FRAME_MAPPED
+                                                             : FRAME_FREE;
+    if (!run->shared)
+        ref_frames_give(c->r, (uint32_t)run->page, run->count, state,
+                        change == CHANGE_REMOVE ? 0 : ref_tvm_index(c->r, t));
+    run->blocked = change == CHANGE_INVALIDATE;
+    run->version = t->fence;
+    if (change == CHANGE_REMOVE)
+        ref_run_remove(t, index);
+}
+
+/* Calls on a range of mapped pages: all of it is mapped and allows the change, or nothing changes. */
+static struct ref_answer change_pages(const struct host *c, struct ref_tvm *t, enum change change)
+{
+    uint64_t gpa = c->a[1];
+    uint64_t len = c->a[2];
+    uint64_t gfn = gpa / REF_PAGE;
+    uint64_t count = len / REF_PAGE;
+    uint64_t covered = 0;
+
+    if (t->state != REF_RUNNABLE || len == 0 || len % REF_PAGE != 0)
+        return answer_error(SBI_ERR_INVALID_PARAM);
+    if (!ref_gpa_range(t, gpa, len, REF_PAGE))
+        return answer_error(SBI_ERR_INVALID_ADDRESS);
+    /* Leaves of 2 MiB are taken whole: neither end of the range lies inside one. */
+    for (unsigned end = 0; end < 2; end++) {
+        uint64_t edge = end == 0 ? gfn : gfn + count;
+        const struct ref_run *run = ref_run_at(t, edge);
+        if (run != NULL && run->large && edge % REF_LARGE != 0)
+            return answer_error(SBI_ERR_INVALID_ADDRESS);
+    }
+    ref_run_cut(t, gfn, count);
+    for (size_t i = 0; i < t->runs; i++) {
+        const struct ref_run *run = &t->run[i];
+        if (run->gfn < gfn || run->gfn - gfn >= count)
+            continue;
+        if (!run_allows(t, run, change))
+            return answer_error(SBI_ERR_INVALID_ADDRESS);
+        covered += run->count;
+    }
+    if (covered != count)
+        return answer_error(SBI_ERR_INVALID_ADDRESS);
+    for (size_t i = t->runs; i-- > 0;)
+        if (t->run[i].gfn >= gfn && t->run[i].gfn - gfn < count)
+            run_change(c, t, i, change);
+    return answer_value(0);
+}
+
+/* --- routing ---------------------------------------------------------------------------------------------------- */
+
+static uint16_t name_call(const uint64_t *x)
+{
+    uint64_t eid = x[17];
+    uint32_t word = (uint32_t)x[16];
+    bool cove = eid == SBI_EID_COVH || eid == SBI_EID_COVI || eid == SBI_EID_COVG;
+    const struct abi_call *call;
+
+    if (eid > UINT32_MAX || (x[16] != word && x[16] != (uint64_t)(int64_t)(int32_t)word))
+        return CALL_none;
+    if (cove && ((word >> 16 & 0x3ffu) != 0 || word >> 26 > 1))
+        return CALL_none;
+    call = abi_call_by_number(false, eid, cove ? word & 0xffffu : word);
+    return call != NULL && call->served ? call->id : CALL_none;
+}
+
+static struct ref_answer tvm_call(const struct host *c, uint16_t id)
+{
+    struct ref_tvm *t = ref_tvm_by_id(c->r, c->a[0]);
+
+    if (t == NULL)
+        return answer_error(SBI_ERR_INVALID_PARAM);
+    if (t->followed && id != CALL_covh_destroy_tvm && id != CALL_covh_run_tvm_vcpu && id != CALL_covh_tvm_fence)
+        return (struct ref_answer){.kind = ANSWER_UNKNOWN};
+    switch (id) {
+    case CALL_covh_finalize_tvm: return finalize(c, t);
+    case CALL_covh_destroy_tvm: return destroy(c, t);
+    case CALL_covh_add_tvm_memory_region: return add_region(c, t);
+    case CALL_covh_add_tvm_page_table_pages: return add_tables(c, t);
+    case CALL_covh_add_tvm_measured_pages:
+        return map_pages(c, t, &(struct mapping){MAP_MEASURED, c->a[1], c->a[2], c->a[3], c->a[4], c->a[5]});
+    case CALL_covh_add_tvm_zero_pages:
+        return map_pages(c, t, &(struct mapping){MAP_ZERO, 0, c->a[1], c->a[2], c->a[3], c->a[4]});
+    case CALL_covh_add_tvm_shared_pages:
+        return map_pages(c, t, &(struct mapping){MAP_SHARED, 0, c->a[1], c->a[2], c->a[3], c->a[4]});
+    case CALL_covh_create_tvm_vcpu: return create_vcpu(c, t);
+    case CALL_covh_run_tvm_vcpu: return run(c, t);
+    case CALL_covh_tvm_fence: return tvm_fence(t);
+    case CALL_covh_tvm_invalidate_pages: return change_pages(c, t, CHANGE_INVALIDATE);
+    case CALL_covh_tvm_validate_pages: return change_pages(c, t, CHANGE_VALIDATE);
+    default: return change_pages(c, t, CHANGE_REMOVE);
+    }
+}
+
+struct ref_answer ref_host_call(struct world *w, uint32_t hart, const uint64_t *x)
+{
+    struct ref *r = ref_of(w);
+    struct host call = {.w = w, .r = r, .hart = &r->hart[hart], .h = hart, .a = &x[A0]};
+    const struct host *c = &call;
+    const struct platform *p = &w->machine->monitor->platform;
+    uint16_t id = name_call(x);
+
+    switch (id) {
+    case CALL_none: return answer_error(SBI_ERR_NOT_SUPPORTED);
+    case CALL_base_get_spec_version: return answer_value(UINT64_C(2) << 24);
+    case CALL_base_get_impl_id: return answer_value(SBI_IMPL_ID);
+    case CALL_base_get_impl_version: return answer_value(SBI_IMPL_VERSION);
+    case CALL_base_probe_extension: return probe(c);
+    case CALL_base_get_mvendorid: return answer_value(p->mvendorid);
+    case CALL_base_get_marchid: return answer_value(p->marchid);
+    case CALL_base_get_mimpid: return answer_value(p->mimpid);
+    case CALL_time_set_timer:
+    case CALL_dbcn_console_write_byte:
+    case CALL_nacl_probe_feature: return answer_value(0);
+    case CALL_ipi_send:
+    case CALL_rfence_fence_i:
+    case CALL_rfence_sfence_vma:
+    case CALL_rfence_sfence_vma_asid:
+    case CALL_rfence_hfence_gvma_vmid:
+    case CALL_rfence_hfence_gvma:
+    case CALL_rfence_hfence_vvma_asid:
+    case CALL_rfence_hfence_vvma: return hart_mask_valid(c) ? answer_value(0) : answer_error(SBI_ERR_INVALID_PARAM);
+    case CALL_hsm_hart_start: return hart_start(c);
+    case CALL_hsm_hart_stop: return hart_stop(c);
+    case CALL_hsm_hart_get_status: return hart_status(c);
+    case CALL_srst_system_reset: return system_reset(c);
+    case CALL_dbcn_console_write: return console(c, true);
+    case CALL_dbcn_console_read: return console(c, false);
+    case CALL_nacl_set_shmem: return set_shmem(c);
+    case CALL_supd_get_active_domains: return answer_value(3);
+    case CALL_covh_get_tsm_info: return tsm_info(c);
+    case CALL_covh_convert_pages: return convert(c);
+    case CALL_covh_reclaim_pages: return reclaim(c);
+    case CALL_covh_global_fence: return global_fence(c);
+    case CALL_covh_local_fence: return local_fence(c);
+    case CALL_covh_create_tvm: return create(c);
+    case CALL_hsm_hart_suspend:
+    case CALL_covh_promote_to_tvm: return (struct ref_answer){.kind = ANSWER_UNKNOWN};
+    default: return tvm_call(c, id);
+    }
+}
