@@ -21,7 +21,7 @@ struct decision covh_get_tsm_info(struct hart *h, const struct sbi_args *args)
         info.tsm_state = TSM_READY;
         info.tsm_impl_id = TSM_IMPL_ID;
         info.tsm_version = TSM_VERSION;
-        info.tsm_capabilities = TSM_CAP_MEMORY_ALLOCATION;
+        info.tsm_capabilities = TSM_CAP_MEMORY_ALLOCATION | TSM_CAP_PROMOTE_TVM;
         info.tvm_state_pages = TVM_STATE_PAGES;
         info.tvm_max_vcpus = TVM_MAX_VCPUS;
         info.tvm_vcpu_state_pages = TVM_VCPU_STATE_PAGES;
