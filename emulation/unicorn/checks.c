@@ -10,6 +10,7 @@
 #define SGEI_BIT UINT64_C(0x1000)
 #define HSTATUS_VTW (UINT64_C(1) << 21)
 #define COUNTEREN_TM UINT64_C(2)
+#define STATEEN_ENVCFG (UINT64_C(1) << 62)
 #define MUST_REACH_MONITOR (UINT64_C(1) << 10 | UINT64_C(0xf) << 20) /* VS ecall; faults and virtual instruction */
 #define HOST_ECALL (UINT64_C(1) << 9)
 #define HOST_EXCEPTIONS UINT64_C(0xf0b1ff) /* all that the architecture lets M-mode delegate, but ecalls of HS and VS */
@@ -192,6 +193,12 @@ static void check_guest_delegation(struct checker *c, enum edge edge)
          "the guest could wait for ever");
     rule(c, edge, ELEMENT_DELEGATION, (v[SLOT_hcounteren] & ~COUNTEREN_TM) == 0, "hcounteren",
          "the guest could read the hart's counters");
+    rule(c, edge, ELEMENT_DELEGATION, v[SLOT_hstateen0] == STATEEN_ENVCFG, "hstateen0",
+         "the guest could reach state that is not switched, or not its own senvcfg");
+    rule(c, edge, ELEMENT_DELEGATION, (v[SLOT_hstateen1] | v[SLOT_hstateen2] | v[SLOT_hstateen3]) == 0, "hstateen1..3",
+         "the guest could reach state that nobody knows");
+    rule(c, edge, ELEMENT_DELEGATION, (v[SLOT_mstatus] & STATUS_VS) == 0, "mstatus.VS",
+         "the guest could use vector registers that are not switched");
     rule(c, edge, ELEMENT_DELEGATION, (v[SLOT_mcountinhibit] & CYCLE_AND_INSTRET) == CYCLE_AND_INSTRET, "mcountinhibit",
          "the host's counters would count what the guest does");
 }

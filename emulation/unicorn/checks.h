@@ -22,7 +22,7 @@ static inline struct view view_of(const struct emulated_hart *h)
 }
 
 /* What the monitor may store outside of its own memory during one trap: exactly these, in any order. */
-#define MAX_EXPECTED_STORES 8u
+#define MAX_EXPECTED_STORES 16u
 
 struct expected_stores {
     struct store list[MAX_EXPECTED_STORES];

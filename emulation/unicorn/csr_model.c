@@ -69,7 +69,8 @@ void csr_reset(struct csr_file *f, uint64_t hartid)
 
 static uint64_t with_sd(uint64_t status)
 {
-    return (status & STATUS_FS) == STATUS_FS ? status | STATUS_SD : status;
+    bool dirty = (status & STATUS_FS) == STATUS_FS || (status & STATUS_VS) == STATUS_VS;
+    return dirty ? status | STATUS_SD : status;
 }
 
 static uint64_t pending(const struct csr_file *f)
@@ -94,6 +95,10 @@ uint64_t csr_get(const struct csr_file *f, enum csr_slot slot)
     case SLOT_hip: return pending(f) & HS_INTERRUPTS;
     case SLOT_vsip: return (pending(f) & v[SLOT_hideleg] & VS_INTERRUPTS) >> 1;
     case SLOT_henvcfg: return v[slot] & ~(FROM_MENVCFG & ~v[SLOT_menvcfg]);
+    case SLOT_hstateen0: return v[slot] & v[SLOT_mstateen0];
+    case SLOT_hstateen1: return v[slot] & v[SLOT_mstateen1];
+    case SLOT_hstateen2: return v[slot] & v[SLOT_mstateen2];
+    case SLOT_hstateen3: return v[slot] & v[SLOT_mstateen3];
     default: return v[slot];
     }
 }

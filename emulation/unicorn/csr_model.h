@@ -59,6 +59,7 @@ int csr_slot_of(unsigned number);
 #define STATUS_SPP (UINT64_C(1) << 8)
 #define STATUS_MPP_SHIFT 11
 #define STATUS_MPP (UINT64_C(3) << STATUS_MPP_SHIFT)
+#define STATUS_VS (UINT64_C(3) << 9)
 #define STATUS_FS_SHIFT 13
 #define STATUS_FS (UINT64_C(3) << STATUS_FS_SHIFT)
 #define STATUS_MPRV (UINT64_C(1) << 17)

@@ -7,9 +7,9 @@
 #include "harness/machine/internal.h"
 
 #define STATUS_WRITABLE                                                                                                \
-    (STATUS_SIE | STATUS_MIE | STATUS_SPIE | STATUS_MPIE | STATUS_SPP | STATUS_FS | STATUS_MPRV | STATUS_SUM |         \
-     STATUS_MXR | STATUS_TVM | STATUS_TW | STATUS_TSR | STATUS_GVA | STATUS_MPV)
-#define SSTATUS_WRITABLE (STATUS_SIE | STATUS_SPIE | STATUS_SPP | STATUS_FS | STATUS_SUM | STATUS_MXR)
+    (STATUS_SIE | STATUS_MIE | STATUS_SPIE | STATUS_MPIE | STATUS_SPP | STATUS_VS | STATUS_FS | STATUS_MPRV |          \
+     STATUS_SUM | STATUS_MXR | STATUS_TVM | STATUS_TW | STATUS_TSR | STATUS_GVA | STATUS_MPV)
+#define SSTATUS_WRITABLE (STATUS_SIE | STATUS_SPIE | STATUS_SPP | STATUS_VS | STATUS_FS | STATUS_SUM | STATUS_MXR)
 #define SSTATUS_VISIBLE (SSTATUS_WRITABLE | STATUS_UXL_64 | STATUS_SD)
 #define HSTATUS_WRITABLE                                                                                               \
     (HSTATUS_GVA | HSTATUS_SPV | HSTATUS_SPVP | UINT64_C(1) << 9 | HSTATUS_VTVM | HSTATUS_VTW | UINT64_C(1) << 22)
@@ -23,6 +23,9 @@
 #define ATP_ASID_AND_PPN ((UINT64_C(1) << 60) - 1)
 #define HGATP_VMID_AND_PPN (UINT64_C(0x3fff) << 44 | ((UINT64_C(1) << 44) - 4))
 
+#define VXSAT 0x1u
+#define VCSR 0x7u
+
 #define FFLAGS 0x1fu
 #define FCSR 0xffu
 
@@ -30,7 +33,9 @@
 
 static uint64_t with_dirty_summary(uint64_t status)
 {
-    return (status & STATUS_FS) == STATUS_FS ? status | STATUS_SD : status & ~STATUS_SD;
+    bool dirty = (status & STATUS_FS) == STATUS_FS || (status & STATUS_VS) == STATUS_VS;
+
+    return dirty ? status | STATUS_SD : status & ~STATUS_SD;
 }
 
 static void write_mstatus(struct machine *m, struct machine_hart *h, uint64_t v)
@@ -337,6 +342,96 @@ static void write_frm(struct machine *m, struct machine_hart *h, uint64_t v)
     write_fcsr(m, h, (h->fcsr & FFLAGS) | (v & 7) << 5);
 }
 
+/* --- vector ----------------------------------------------------------------------------------------------------- */
+
+static uint64_t read_vstart(const struct machine *m, const struct machine_hart *h)
+{
+    (void)m;
+    return h->vstart;
+}
+
+static void write_vstart(struct machine *m, struct machine_hart *h, uint64_t v)
+{
+    (void)m;
+    h->vstart = v & (8 * MACHINE_VLENB - 1);
+}
+
+static uint64_t read_vcsr(const struct machine *m, const struct machine_hart *h)
+{
+    (void)m;
+    return h->vcsr & VCSR;
+}
+
+static void write_vcsr(struct machine *m, struct machine_hart *h, uint64_t v)
+{
+    (void)m;
+    h->vcsr = v & VCSR;
+}
+
+static uint64_t read_vxsat(const struct machine *m, const struct machine_hart *h)
+{
+    (void)m;
+    return h->vcsr & VXSAT;
+}
+
+static void write_vxsat(struct machine *m, struct machine_hart *h, uint64_t v)
+{
+    write_vcsr(m, h, (h->vcsr & ~(uint64_t)VXSAT) | (v & VXSAT));
+}
+
+static uint64_t read_vxrm(const struct machine *m, const struct machine_hart *h)
+{
+    (void)m;
+    return h->vcsr >> 1 & 3;
+}
+
+static void write_vxrm(struct machine *m, struct machine_hart *h, uint64_t v)
+{
+    write_vcsr(m, h, (h->vcsr & VXSAT) | (v & 3) << 1);
+}
+
+/* Set by vset instructions only. */
+static uint64_t read_vl(const struct machine *m, const struct machine_hart *h)
+{
+    (void)m;
+    return h->vl;
+}
+
+static void write_vl(struct machine *m, struct machine_hart *h, uint64_t v)
+{
+    (void)m, (void)h, (void)v;
+}
+
+static uint64_t read_vtype(const struct machine *m, const struct machine_hart *h)
+{
+    (void)m;
+    return h->vtype;
+}
+
+static void write_vtype(struct machine *m, struct machine_hart *h, uint64_t v)
+{
+    (void)m, (void)h, (void)v;
+}
+
+/* --- state enable ----------------------------------------------------------------------------------------------- */
+
+/* What M-mode does not grant reads as zero at the level below, whatever is stored. */
+#define STATEEN(n, bits)                                                                                               \
+    static uint64_t read_hstateen##n(const struct machine *m, const struct machine_hart *h)                            \
+    {                                                                                                                  \
+        (void)m;                                                                                                       \
+        return h->csr[SLOT_hstateen##n] & h->csr[SLOT_mstateen##n];                                                    \
+    }                                                                                                                  \
+    static void write_hstateen##n(struct machine *m, struct machine_hart *h, uint64_t v)                               \
+    {                                                                                                                  \
+        (void)m;                                                                                                       \
+        h->csr[SLOT_hstateen##n] = v & (bits);                                                                         \
+    }
+STATEEN(0, STATEEN_SE0 | STATEEN_ENVCFG)
+STATEEN(1, STATEEN_SE0)
+STATEEN(2, STATEEN_SE0)
+STATEEN(3, STATEEN_SE0)
+
 /* --- by name ---------------------------------------------------------------------------------------------------- */
 
 /* Read and write functions of the registers that have none above. henvcfg and mip have their own read. */
@@ -432,9 +527,11 @@ void csr_swap(struct machine *m, uint32_t h, uint64_t *save, const uint64_t *loa
 
 #define WORLD_CSR(index, number, name) save[index] = read_##name(m, hart);
     WORLD_CSRS(WORLD_CSR)
+    WORLD_CSRS_STATEEN(WORLD_CSR)
 #undef WORLD_CSR
 #define WORLD_CSR(index, number, name) write_##name(m, hart, load[index]);
     WORLD_CSRS(WORLD_CSR)
+    WORLD_CSRS_STATEEN(WORLD_CSR)
 #undef WORLD_CSR
 }
 

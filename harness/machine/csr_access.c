@@ -41,6 +41,28 @@ static enum verdict check_floating_point(const struct attempt *a)
     return ALLOWED;
 }
 
+static enum verdict check_vector(const struct attempt *a)
+{
+    if ((a->hart->csr[SLOT_mstatus] & STATUS_VS) == 0)
+        return ILLEGAL;
+    if (a->hart->virt && (a->hart->csr[SLOT_vsstatus] & STATUS_VS) == 0)
+        return ILLEGAL;
+    return ALLOWED;
+}
+
+static bool is_vector(unsigned csr)
+{
+    return (csr >= 0x008 && csr <= 0x00f) || (csr >= 0xc20 && csr <= 0xc22);
+}
+
+/* Registers that Smstateen guards: M-mode opens them for the levels below, HS-mode for a guest. */
+static enum verdict check_state_enable(const struct attempt *a, uint64_t mstateen, uint64_t hstateen, uint64_t bit)
+{
+    if ((mstateen & bit) == 0)
+        return ILLEGAL;
+    return a->hart->virt && (hstateen & bit) == 0 ? VIRTUAL : ALLOWED;
+}
+
 /* cycle, time, instret: each level above may have closed them. */
 static enum verdict check_counter(const struct attempt *a)
 {
@@ -68,6 +90,11 @@ static enum verdict check_timer(const struct attempt *a)
     return ALLOWED;
 }
 
+static bool is_sstateen(unsigned csr)
+{
+    return csr >= 0x10c && csr <= 0x10f;
+}
+
 /* A supervisor register, from any mode. */
 static enum verdict check_supervisor(const struct attempt *a)
 {
@@ -75,6 +102,12 @@ static enum verdict check_supervisor(const struct attempt *a)
         return a->hart->virt ? VIRTUAL : ILLEGAL;
     if (a->csr == 0x14d)
         return check_timer(a);
+    const uint64_t *csr = a->hart->csr;
+    if (a->csr == 0x10a)
+        return check_state_enable(a, csr[SLOT_mstateen0], csr[SLOT_hstateen0], STATEEN_ENVCFG);
+    if (is_sstateen(a->csr))
+        return check_state_enable(a, csr[SLOT_mstateen0 + (a->csr & 3)], csr[SLOT_hstateen0 + (a->csr & 3)],
+                                  STATEEN_SE0);
     if (a->csr != CSR_SATP)
         return ALLOWED;
     if (a->hart->virt)
@@ -91,6 +124,10 @@ static enum verdict check_hypervisor(const struct attempt *a)
         return ILLEGAL;
     if (a->csr == 0x24d)
         return check_timer(a);
+    if (a->csr == 0x60a && (a->hart->csr[SLOT_mstateen0] & STATEEN_ENVCFG) == 0)
+        return ILLEGAL;
+    if (a->csr >= 0x60c && a->csr <= 0x60f && (a->hart->csr[SLOT_mstateen0 + (a->csr & 3)] & STATEEN_SE0) == 0)
+        return ILLEGAL;
     if (a->csr == CSR_HGATP && (a->hart->csr[SLOT_mstatus] & STATUS_TVM) != 0)
         return ILLEGAL;
     return ALLOWED;
@@ -102,6 +139,8 @@ static enum verdict check(const struct attempt *a)
         return ILLEGAL;
     if (a->write && csr_read_only(a->csr))
         return ILLEGAL;
+    if (is_vector(a->csr))
+        return check_vector(a);
     switch (csr_level(a->csr)) {
     case 0: return csr_read_only(a->csr) ? check_counter(a) : check_floating_point(a);
     case 1: return check_supervisor(a);
@@ -109,10 +148,10 @@ static enum verdict check(const struct attempt *a)
     }
 }
 
-/* The register that a guest reaches under a supervisor's name. scounteren and senvcfg have no second copy. */
+/* The register that a guest reaches under a supervisor's name. scounteren, senvcfg, sstateen have no second copy. */
 static unsigned redirect(const struct machine_hart *hart, unsigned csr)
 {
-    if (!hart->virt || csr_level(csr) != 1 || csr == 0x106 || csr == 0x10a)
+    if (!hart->virt || csr_level(csr) != 1 || csr == 0x106 || csr == 0x10a || is_sstateen(csr))
         return csr;
     return csr + 0x100;
 }
@@ -152,6 +191,11 @@ bool machine_csr_access_write(struct machine *m, uint32_t h, unsigned csr, uint6
         machine_csr_write(m, h, 0x300, hart->csr[SLOT_mstatus] | STATUS_FS);
         if (hart->virt)
             machine_csr_write(m, h, 0x200, hart->csr[SLOT_vsstatus] | STATUS_FS);
+    }
+    if (is_vector(csr & 0xfff)) {
+        machine_csr_write(m, h, 0x300, hart->csr[SLOT_mstatus] | STATUS_VS);
+        if (hart->virt)
+            machine_csr_write(m, h, 0x200, hart->csr[SLOT_vsstatus] | STATUS_VS);
     }
     return true;
 }

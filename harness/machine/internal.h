@@ -37,6 +37,7 @@ _Static_assert(SLOT_COUNT <= MACHINE_CSR_SLOTS, "every stored CSR has a slot");
 #define STATUS_SPP (UINT64_C(1) << 8)
 #define STATUS_MPP_SHIFT 11
 #define STATUS_MPP (UINT64_C(3) << STATUS_MPP_SHIFT)
+#define STATUS_VS (UINT64_C(3) << 9)
 #define STATUS_FS (UINT64_C(3) << 13)
 #define STATUS_MPRV (UINT64_C(1) << 17)
 #define STATUS_SUM (UINT64_C(1) << 18)
@@ -57,6 +58,8 @@ _Static_assert(SLOT_COUNT <= MACHINE_CSR_SLOTS, "every stored CSR has a slot");
 #define HSTATUS_VTW (UINT64_C(1) << 21)
 
 #define ENVCFG_STCE (UINT64_C(1) << 63)
+#define STATEEN_SE0 (UINT64_C(1) << 63)
+#define STATEEN_ENVCFG (UINT64_C(1) << 62)
 #define COUNTER_TM (UINT64_C(1) << 1)
 
 #define TRAP_INTERRUPT (UINT64_C(1) << 63)
@@ -163,7 +166,7 @@ void redzone_restore(struct machine *m);
 
 /* --- csr.c ------------------------------------------------------------------------------------------------------ */
 
-/* hal_csr_swap without its event: save all of WORLD_CSRS, then load them, in the order of the list. */
+/* hal_csr_swap without its event: save all of both lists, then load them, in their order. */
 void csr_swap(struct machine *m, uint32_t h, uint64_t *save, const uint64_t *load);
 uint64_t csr_world_read(const struct machine *m, uint32_t h, unsigned slot);
 void csr_world_write(struct machine *m, uint32_t h, unsigned slot, uint64_t value);

@@ -105,6 +105,8 @@ static void power_on(struct machine *m, uint32_t h)
     hart->csr[SLOT_mip] = 0;
     machine_csr_write(m, h, 0x30a, MENVCFG_VALUE);
     machine_csr_write(m, h, 0x306, MCOUNTEREN_VALUE);
+    for (unsigned i = 0; i < 4; i++)
+        machine_csr_write(m, h, 0x30c + i, UINT64_MAX); /* mstateen: the host may use everything */
     junk_pmp(m, h);
     junk_tlb(m, h);
 }

@@ -70,7 +70,7 @@ struct tlb_entry {
  * CSRs that the model keeps; one slot each, in csr_file.def order (machine-internal). Access by number only,
  * through machine_csr_read and machine_csr_write, which apply aliases and WARL rules.
  */
-#define MACHINE_CSR_SLOTS 64u
+#define MACHINE_CSR_SLOTS 72u
 
 struct machine_hart {
     uint64_t x[32];

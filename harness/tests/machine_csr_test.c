@@ -90,7 +90,7 @@ static void masks(void)
     CHECK_EQ(keeps(HCOUNTEREN, UINT64_MAX), 0xffffffff);
     CHECK_EQ(keeps(SEPC, UINT64_MAX), UINT64_MAX - 1);
     CHECK_EQ(keeps(0x999, 5), 0);
-    CHECK_EQ(keeps(MISA, 0), UINT64_C(0x80000000001411ad));
+    CHECK_EQ(keeps(MISA, 0), UINT64_C(0x80000000003411ad));
     CHECK_EQ(machine_csr_read(m, 1, MHARTID), 1);
 
     CHECK_EQ(keeps(STVEC, 0x1001), 0x1001);
@@ -111,22 +111,24 @@ static void status_registers(void)
     machine_reset(m);
     uint64_t fixed = UINT64_C(10) << 32;
     CHECK_EQ(keeps(MSTATUS, 0), fixed);
-    CHECK_EQ(keeps(MSTATUS, UINT64_MAX), UINT64_C(0x800000ca007e79aa));
+    CHECK_EQ(keeps(MSTATUS, UINT64_MAX), UINT64_C(0x800000ca007e7faa));
     /* There is no privilege level 2: the field keeps what it had. */
     wr(MSTATUS, UINT64_C(1) << 11);
     CHECK_EQ(keeps(MSTATUS, UINT64_C(2) << 11), fixed | UINT64_C(1) << 11);
-    /* SD summarises FS. */
+    /* SD summarises FS and VS. */
+    CHECK_EQ(keeps(MSTATUS, UINT64_C(1) << 9), fixed | UINT64_C(1) << 9);
+    CHECK_EQ(keeps(MSTATUS, UINT64_C(3) << 9), fixed | UINT64_C(3) << 9 | UINT64_C(1) << 63);
     CHECK_EQ(keeps(MSTATUS, UINT64_C(2) << 13), fixed | UINT64_C(2) << 13);
     CHECK_EQ(keeps(MSTATUS, UINT64_C(3) << 13), fixed | UINT64_C(3) << 13 | UINT64_C(1) << 63);
 
     /* sstatus is a part of mstatus. */
     wr(MSTATUS, 0);
-    CHECK_EQ(keeps(SSTATUS, UINT64_MAX), UINT64_C(0x80000002000c6122));
-    CHECK_EQ(rd(MSTATUS), UINT64_C(0x8000000a000c6122));
+    CHECK_EQ(keeps(SSTATUS, UINT64_MAX), UINT64_C(0x80000002000c6722));
+    CHECK_EQ(rd(MSTATUS), UINT64_C(0x8000000a000c6722));
     wr(MSTATUS, UINT64_MAX);
     wr(SSTATUS, 0);
     CHECK_EQ(rd(MSTATUS), UINT64_C(0xca00721888));
-    CHECK_EQ(keeps(VSSTATUS, UINT64_MAX), UINT64_C(0x80000002000c6122));
+    CHECK_EQ(keeps(VSSTATUS, UINT64_MAX), UINT64_C(0x80000002000c6722));
     CHECK_EQ(keeps(VSSTATUS, 0), UINT64_C(2) << 32);
     CHECK_EQ(keeps(HSTATUS, UINT64_MAX), UINT64_C(2) << 32 | 0x7003c0);
 }
@@ -291,6 +293,7 @@ static void access_by_mode(void)
     wr(MCOUNTEREN, 7);
     wr(HCOUNTEREN, 7);
     wr(HSTATUS, 0);
+    wr(0x60c, UINT64_C(1) << 62); /* hstateen0: senvcfg for guests */
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         for (unsigned mode = HS; mode <= VU; mode++) {
             set_mode((enum mode)mode);
@@ -412,8 +415,45 @@ static void redirection(void)
     /* These two have one copy for everybody. */
     CHECK(machine_csr_access_write(m, 0, SCOUNTEREN, 3, &t));
     CHECK_EQ(rd(SCOUNTEREN), 3);
+    CHECK(!machine_csr_access_write(m, 0, SENVCFG, 1, &t));
+    CHECK_EQ(t.cause, 22); /* closed by hstateen0 */
+    wr(0x60c, UINT64_C(1) << 62);
     CHECK(machine_csr_access_write(m, 0, SENVCFG, 1, &t));
     CHECK_EQ(rd(SENVCFG), 1);
+    CHECK(!machine_csr_access_read(m, 0, 0x10c, &value, &t));
+    CHECK_EQ(t.cause, 22); /* sstateen0: hstateen0.SE0 */
+    wr(0x30c, 0);
+    CHECK_EQ(rd(0x60c), 0);
+    CHECK(!machine_csr_access_write(m, 0, SENVCFG, 1, &t));
+    CHECK_EQ(t.cause, 2); /* closed by mstateen0 for everybody */
+}
+
+/* Off at either level closes the vector CSRs, a write makes both levels dirty; vl and vtype cannot be written. */
+static void vector_access(void)
+{
+    static const unsigned numbers[] = {0x008, 0x009, 0x00a, 0x00f, 0xc20, 0xc21, 0xc22};
+    const uint64_t on = UINT64_C(1) << 9, dirty = UINT64_C(3) << 9;
+
+    machine_reset(m);
+    for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
+        set_mode(VS);
+        wr(MSTATUS, 0);
+        wr(VSSTATUS, on);
+        CHECK_EQ(read_cause(numbers[i]), 2);
+        wr(MSTATUS, on);
+        wr(VSSTATUS, 0);
+        CHECK_EQ(read_cause(numbers[i]), 2);
+        wr(VSSTATUS, on);
+        CHECK_EQ(read_cause(numbers[i]), 0);
+        CHECK_EQ(write_cause(numbers[i]), numbers[i] >= 0xc00 ? 2 : 0);
+        CHECK_EQ(rd(VSSTATUS) & dirty, numbers[i] >= 0xc00 ? on : dirty);
+        CHECK_EQ(rd(MSTATUS) & dirty, numbers[i] >= 0xc00 ? on : dirty);
+    }
+    wr(0x00f, 7);
+    CHECK_EQ(rd(0x009), 1);
+    CHECK_EQ(rd(0x00a), 3);
+    CHECK_EQ(keeps(0x008, UINT64_MAX), 0x7f);
+    CHECK_EQ(rd(0xc22), 16);
 }
 
 /* Save and load go by the list, with the same rules. */
@@ -422,6 +462,11 @@ static void swap_follows_the_rules(void)
     static const unsigned number_of[WORLD_CSR_SWAPPED] = {
 #define WORLD_CSR(index, number, name) number,
         WORLD_CSRS(WORLD_CSR)
+#undef WORLD_CSR
+    };
+    static const unsigned stateen[] = {
+#define WORLD_CSR(index, number, name) number, index,
+        WORLD_CSRS_STATEEN(WORLD_CSR)
 #undef WORLD_CSR
     };
     struct world_ctx save, load;
@@ -435,6 +480,8 @@ static void swap_follows_the_rules(void)
         load.csr[i] = (i + 1) * UINT64_C(0x0101010101010101);
         wr(number_of[i], load.csr[i]);
     }
+    for (unsigned i = 0; i < sizeof(stateen) / sizeof(stateen[0]); i += 2)
+        load.csr[stateen[i + 1]] = UINT64_C(1) << 63;
     for (unsigned i = 0; i < WORLD_CSR_SWAPPED; i++)
         legal[i] = rd(number_of[i]);
 
@@ -448,6 +495,10 @@ static void swap_follows_the_rules(void)
         CHECK_EQ(save.csr[i], before[i]);
         CHECK_EQ(rd(number_of[i]), legal[i]);
         CHECK_EQ(hal_csr_read(h, i), legal[i]);
+    }
+    for (unsigned i = 0; i < sizeof(stateen) / sizeof(stateen[0]); i += 2) {
+        CHECK_EQ(rd(stateen[i]), UINT64_C(1) << 63);
+        CHECK_EQ(save.csr[stateen[i + 1]], 0);
     }
 
     /* And back: nothing of the other world is left. */
@@ -470,6 +521,7 @@ int main(void)
     interrupt_views();
     timers();
     floating_point_views();
+    vector_access();
     access_by_mode();
     counters();
     switches_that_close();

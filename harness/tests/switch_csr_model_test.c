@@ -17,8 +17,12 @@
 static uint64_t only_one_has(unsigned number)
 {
     switch (number) {
-    case 0x302: return UINT64_C(1) << 11; /* medeleg: delegation of M ecalls, which has no meaning */
-    case 0x303: return UINT64_C(0x3000);  /* mideleg: guest external and counter interrupts */
+    case 0x301: return UINT64_C(1) << 21; /* misa: vector registers exist on the simulated machine only */
+    case 0x30c:
+    case 0x60c: return UINT64_C(0x1e00000000000007); /* mstateen0, hstateen0: more state exists in the replay */
+    case 0x10c: return 7;                            /* sstateen0: the same */
+    case 0x302: return UINT64_C(1) << 11;            /* medeleg: delegation of M ecalls, which has no meaning */
+    case 0x303: return UINT64_C(0x3000);             /* mideleg: guest external and counter interrupts */
     case 0x304:
     case 0x104:
     case 0x604: return UINT64_C(0x3000);     /* mie, sie, hie: the same two */
@@ -39,7 +43,8 @@ static bool is_compared(const struct csr_info *info)
 {
     if (info->class == CLASS_CLOCK || info->class == CLASS_ABSENT || info->class == CLASS_PMP)
         return false;
-    return info->number != 0xf15; /* mconfigptr: only the replay has it */
+    /* mconfigptr and triggers: only the replay has them. */
+    return info->number != 0xf15 && info->number != 0x7a0 && info->number != 0x7a1;
 }
 
 /* Values that tell: all bits, none, a legal mode in the highest bits, or anything. */

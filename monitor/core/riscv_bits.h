@@ -38,6 +38,7 @@
 #define MSTATUS_MPP_SHIFT 11
 #define MSTATUS_MPP_MASK (UINT64_C(3) << MSTATUS_MPP_SHIFT)
 #define MSTATUS_MPP_S (UINT64_C(1) << MSTATUS_MPP_SHIFT)
+#define MSTATUS_VS_DIRTY (UINT64_C(3) << 9)
 #define MSTATUS_FS_DIRTY (UINT64_C(3) << 13)
 #define MSTATUS_UXL_64 (UINT64_C(2) << 32)
 #define MSTATUS_SXL_64 (UINT64_C(2) << 34)
@@ -58,6 +59,8 @@
 #define SSTATUS_UXL_64 (UINT64_C(2) << 32)
 
 #define ENVCFG_STCE (UINT64_C(1) << 63)
+#define STATEEN0_ENVCFG (UINT64_C(1) << 62)
+#define VTYPE_VILL (UINT64_C(1) << 63) /* vtype after reset: no vector configuration */
 #define COUNTEREN_TM (UINT64_C(1) << 1)
 
 #define HGATP_MODE_SHIFT 60

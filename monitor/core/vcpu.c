@@ -18,6 +18,12 @@
 /* Every counter stands still while a TVM runs; bit 1 (time) is not writable in mcountinhibit. */
 #define TVM_MCOUNTINHIBIT 0xfffffffdu
 
+/*
+ * The guest's environment: its timer, and no more. Cache-block operations stay closed: cbo.inval could bring back what was
+ * in memory before a scrub.
+ */
+#define TVM_ENVCFG ENVCFG_STCE
+
 /* Where a trap would go that escaped to the host's stvec: address 0, which holds no memory on any supported platform. */
 #define HOST_STVEC_CLOSED 0u
 
@@ -38,6 +44,7 @@ void vcpu_reset(const struct monitor *m, const struct tvm *t, struct vcpu *v, ui
     v->ctx.status = MSTATUS_MPP_S;
     v->ctx.csr[WORLD_SLOT_vsstatus] = SSTATUS_UXL_64;
     v->ctx.csr[WORLD_SLOT_vstimecmp] = UINT64_MAX;
+    v->vector.vtype = VTYPE_VILL;
     vcpu_normalise(m, t, v);
 }
 
@@ -47,6 +54,8 @@ void vcpu_normalise(const struct monitor *m, const struct tvm *t, struct vcpu *v
     /* MPP can only be U or S: keep which. */
     v->ctx.status &= MSTATUS_MPP_S;
     v->ctx.status |= MSTATUS_MPV | MSTATUS_FS_DIRTY | MSTATUS_SXL_64 | MSTATUS_UXL_64;
+    /* What the guest itself has enabled is in vsstatus; a vector unit that is not exchanged stays off. */
+    v->ctx.status |= m->platform.vlenb != 0 ? MSTATUS_VS_DIRTY : 0;
     v->ctx.x[0] = 0;
     csr[WORLD_SLOT_medeleg] = TVM_EXCEPTIONS;
     csr[WORLD_SLOT_hedeleg] = TVM_EXCEPTIONS;
@@ -58,7 +67,12 @@ void vcpu_normalise(const struct monitor *m, const struct tvm *t, struct vcpu *v
     csr[WORLD_SLOT_hcounteren] = COUNTEREN_TM;
     csr[WORLD_SLOT_hgeie] = 0;
     csr[WORLD_SLOT_htimedelta] = t->htimedelta;
-    csr[WORLD_SLOT_henvcfg] = ENVCFG_STCE;
+    csr[WORLD_SLOT_henvcfg] = TVM_ENVCFG;
+    /* Of state that extensions add, only senvcfg is exchanged: the rest is closed. */
+    csr[WORLD_SLOT_hstateen0] = STATEEN0_ENVCFG;
+    csr[WORLD_SLOT_hstateen1] = 0;
+    csr[WORLD_SLOT_hstateen2] = 0;
+    csr[WORLD_SLOT_hstateen3] = 0;
     csr[WORLD_SLOT_htval] = 0;
     csr[WORLD_SLOT_htinst] = 0;
     csr[WORLD_SLOT_mcountinhibit] = TVM_MCOUNTINHIBIT;

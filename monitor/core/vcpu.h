@@ -37,6 +37,12 @@ struct vector_state {
     uint8_t v[32 * VECTOR_VLENB_MAX];
 };
 
+_Static_assert(offsetof(struct vector_state, vstart) == VECTOR_VSTART_OFFSET, "assembler offset");
+_Static_assert(offsetof(struct vector_state, vcsr) == VECTOR_VCSR_OFFSET, "assembler offset");
+_Static_assert(offsetof(struct vector_state, vl) == VECTOR_VL_OFFSET, "assembler offset");
+_Static_assert(offsetof(struct vector_state, vtype) == VECTOR_VTYPE_OFFSET, "assembler offset");
+_Static_assert(offsetof(struct vector_state, v) == VECTOR_V_OFFSET, "assembler offset");
+
 struct vcpu {
     struct world_ctx ctx;
     uint32_t id;

@@ -28,6 +28,8 @@ void world_enter_guest(struct hart *h, struct vcpu *v)
     hal_vsatp_write(h, v->ctx.csr[WORLD_SLOT_VSATP]);
 
     hal_fp_load(h, &v->ctx);
+    if (h->monitor->platform.vlenb != 0)
+        hal_vector_load(h, &v->vector);
     h->frame = &v->ctx;
 }
 
@@ -36,6 +38,10 @@ void world_exit_guest(struct hart *h, struct vcpu *v)
     v->ctx.csr[WORLD_SLOT_VSATP] = hal_vsatp_read(h);
     hal_fp_save(h, &v->ctx);
     hal_fp_zero(h);
+    if (h->monitor->platform.vlenb != 0) {
+        hal_vector_save(h, &v->vector);
+        hal_vector_zero(h);
+    }
     hal_csr_swap(h, &v->ctx, &h->host);
 
     isolation_close_window(h);
@@ -68,6 +74,8 @@ void world_start_host(struct hart *h, uint64_t entry, uint64_t opaque)
     hal_vsatp_write(h, 0);
     hal_hgatp_write(h, 0);
     hal_fp_zero(h);
+    if (h->monitor->platform.vlenb != 0)
+        hal_vector_zero(h);
     hal_fence_all(h);
     hal_fence_i(h);
     hal_host_timer_set(h, UINT64_MAX);

@@ -12,7 +12,10 @@
 /* Park the host in h->host and load the guest; h->frame becomes the vCPU's context. */
 void world_enter_guest(struct hart *h, struct vcpu *v);
 
-/* Park the guest in its vCPU and load the host; h->frame becomes &h->host. Floating-point registers become zero. */
+/*
+ * Park the guest in its vCPU and load the host; h->frame becomes &h->host. Floating-point and vector registers become
+ * zero: the host saves its own before it runs a vCPU.
+ */
 void world_exit_guest(struct hart *h, struct vcpu *v);
 
 /*

@@ -3,8 +3,10 @@
  * The register state that belongs to a world, host or guest, on one hart, and where each piece is kept.
  *
  * A world context holds everything that the processor does not bank by itself. The trap entry fills x, pc and
- * status; WORLD_CSRS are exchanged by hal_csr_swap; f and fcsr by the hal_fp functions. This header is read by
- * the assembler too, so offsets are plain numbers, tied to the C structure by the assertions at the end.
+ * status; WORLD_CSRS and WORLD_CSRS_STATEEN are exchanged by hal_csr_swap; f and fcsr by the hal_fp functions. Vector
+ * registers are too many for it: a guest's are in its vCPU (struct vector_state), the host's are not kept, it finds
+ * zeros after a run. This header is read by the assembler too, so offsets are plain numbers, tied to the C structures
+ * by assertions, here and in core/vcpu.h.
  *
  * Default deny: a CSR that is neither in WORLD_CSRS, nor in the list below, must be unreachable for both worlds.
  *   mstatus            part of the trap frame (status)
@@ -13,7 +15,13 @@
  *   mip/sip SSIP       the host's, stays pending until the host sees it
  *   hvip               exchanged; hip, vsip are views of it
  *   sie, hie, vsie     views of mie, which is exchanged
- *   mtvec, mscratch, pmp*, mcounteren, menvcfg   the monitor's, constant for both worlds but for the window entry
+ *   mtvec, mscratch, pmp*, mcounteren, menvcfg, mstateen*   the monitor's, constant for both worlds but for the window
+ *                      entry
+ *   vstart, vxsat, vxrm, vcsr, vl, vtype   with the vector registers
+ *   sstateen*          the host's; a guest has no access (hstateen0.SE0 is 0), and what they open is closed to it
+ *   tselect, tdata*, tcontrol, mcontext   M-mode only; the port switches all triggers off at boot, and no call sets one
+ *   scontext, hcontext the host's; a guest reaches scontext only on harts with triggers and without Smstateen; it is a
+ *                      number that nothing here reads, and no trigger compares it
  */
 #ifndef TOUCHSTONE_HAL_WORLD_STATE_H
 #define TOUCHSTONE_HAL_WORLD_STATE_H
@@ -57,7 +65,15 @@
 #define WORLD_CSR_SWAPPED 29
 #define WORLD_SLOT_HGATP 29
 #define WORLD_SLOT_VSATP 30
-#define WORLD_CSR_SLOTS 31
+
+/* The same, on harts that have Smstateen: what a VS-mode may reach of state that the list above does not name. */
+#define WORLD_CSRS_STATEEN(WORLD_CSR)                                                                                  \
+    WORLD_CSR(31, 0x60c, hstateen0)                                                                                    \
+    WORLD_CSR(32, 0x60d, hstateen1)                                                                                    \
+    WORLD_CSR(33, 0x60e, hstateen2)                                                                                    \
+    WORLD_CSR(34, 0x60f, hstateen3)
+
+#define WORLD_CSR_SLOTS 35
 
 /* Byte offsets inside struct world_ctx. */
 #define WORLD_X_OFFSET 0        /* x0..x31; slot 0 is always zero */
@@ -66,6 +82,13 @@
 #define WORLD_F_OFFSET 272      /* f0..f31, raw 64-bit images */
 #define WORLD_FCSR_OFFSET 528
 #define WORLD_CSR_OFFSET 536 /* csr slots */
+
+/* Byte offsets inside struct vector_state. */
+#define VECTOR_VSTART_OFFSET 0
+#define VECTOR_VCSR_OFFSET 8
+#define VECTOR_VL_OFFSET 16
+#define VECTOR_VTYPE_OFFSET 24
+#define VECTOR_V_OFFSET 32 /* v0..v31, as many bytes each as the hart has */
 
 /* Byte offsets inside struct hart, as the trap entry needs them. mscratch holds the struct hart address. */
 #define HART_FRAME_OFFSET 0  /* struct world_ctx *: where the trap entry saves the interrupted world */
@@ -87,7 +110,7 @@ struct world_ctx {
 
 enum world_csr_slot {
 #define WORLD_CSR(index, number, name) WORLD_SLOT_##name = (index),
-    WORLD_CSRS(WORLD_CSR)
+    WORLD_CSRS(WORLD_CSR) WORLD_CSRS_STATEEN(WORLD_CSR)
 #undef WORLD_CSR
 };
 

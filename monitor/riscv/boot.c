@@ -8,6 +8,7 @@
 #include "monitor/host_flow/handlers.h"
 #include "monitor/riscv/csr.h"
 #include "monitor/riscv/hart.h"
+#include "monitor/riscv/isa_hart.h"
 #include "monitor/riscv/next_stage.h"
 #include "monitor/riscv/platform.h"
 #include "monitor/riscv/uart.h"
@@ -129,6 +130,8 @@ _Noreturn void riscv_boot_first(uint64_t hart, uint64_t fdt, uint64_t info)
     }
     if (why == NULL)
         why = platform_edit_fdt(&platform, &facts, fdt, next.entry);
+    if (why == NULL)
+        why = isa_hart_setup(true, platform.vlenb);
     if (why != NULL)
         riscv_refuse(hart, why);
     if (!monitor_init(&g_monitor, &platform))
@@ -153,6 +156,8 @@ _Noreturn void riscv_boot_other(uint64_t hart)
         hart_stop();
     struct hart *h = &g_monitor.hart[id];
     const char *why = hart_supported();
+    if (why == NULL)
+        why = isa_hart_setup(false, g_monitor.platform.vlenb);
     if (why != NULL)
         riscv_refuse(hart, why);
     hart_setup(h, id);

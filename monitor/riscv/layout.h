@@ -32,8 +32,13 @@
 #define CSR_MENVCFG 0x30a
 #define CSR_MTINST 0x34a
 #define CSR_MTVAL2 0x34b
+#define CSR_MSTATEEN0 0x30c
+#define CSR_TSELECT 0x7a0
+#define CSR_TDATA1 0x7a1
+#define CSR_VLENB 0xc22
 
 #define MSTATUS_MIE 0x8
 #define MSTATUS_FS 0x6000
+#define MSTATUS_VS 0x600
 
 #endif

@@ -7,6 +7,7 @@
 #include "monitor/core/riscv_bits.h"
 #include "monitor/riscv/csr.h"
 #include "monitor/riscv/fdt_edit.h"
+#include "monitor/riscv/isa_hart.h"
 
 #define DEFAULT_TIME_HZ UINT64_C(10000000)
 #define MACHINE_DEVICES_MAX (UINT64_C(1) << 32) /* more than that in one PMP entry would close other devices as well */
@@ -103,6 +104,7 @@ const char *platform_describe(struct platform *p, struct fdt_facts *facts, uint6
         .monitor_size = RISCV_IMAGE_SIZE,
         .window_base = PLATFORM_WINDOW_BASE,
         .window_pages = PLATFORM_WINDOW_PAGES,
+        .vlenb = isa_hart_vlenb(),
         .mvendorid = csr_read(CSR_MVENDORID),
         .marchid = csr_read(CSR_MARCHID),
         .mimpid = csr_read(CSR_MIMPID),

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Exchange of the register state that the processor does not bank by itself: the CSRs of WORLD_CSRS, and the
- * floating-point registers. General registers, pc and mstatus are exchanged by the trap entry and exit (trap.S);
- * hgatp and vsatp by the core, because their order against fences matters.
+ * Exchange of the register state that the processor does not bank by itself: the CSRs of WORLD_CSRS and, on harts with
+ * Smstateen, of WORLD_CSRS_STATEEN, and the floating-point registers. General registers, pc and mstatus are exchanged by
+ * the trap entry and exit (trap.S), vector registers in vector.S; hgatp and vsatp by the core, because their order against
+ * fences matters.
  *
  * The lists are expanded from monitor/hal/world_state.h: a register named there is switched here, none is by hand.
  */
@@ -29,7 +30,11 @@ hal_csr_swap:
     sc.d t0, zero, (sp)                 /* the next world must not complete the reservation of the last one */
     addi sp, sp, 16
     WORLD_CSRS(SWAP_CSR)
-    ret
+    lla t0, riscv_stateen
+    lw t0, 0(t0)
+    beqz t0, 1f
+    WORLD_CSRS_STATEEN(SWAP_CSR)
+1:  ret
     .size hal_csr_swap, . - hal_csr_swap
 
 /*
