@@ -186,7 +186,7 @@ static void check_tsm_info(struct world *w, uint64_t address)
     const struct tsm_info expected = {.tsm_state = TSM_READY,
                                       .tsm_impl_id = TSM_IMPL_ID,
                                       .tsm_version = TSM_VERSION,
-                                      .tsm_capabilities = TSM_CAP_MEMORY_ALLOCATION,
+                                      .tsm_capabilities = TSM_CAP_MEMORY_ALLOCATION | TSM_CAP_PROMOTE_TVM,
                                       .tvm_state_pages = TVM_STATE_PAGES,
                                       .tvm_max_vcpus = TVM_MAX_VCPUS,
                                       .tvm_vcpu_state_pages = TVM_VCPU_STATE_PAGES};
