@@ -54,18 +54,22 @@ static void enter_guest(struct hart *h)
     world_enter_guest(h, v);
 }
 
-/* Park the guest, give the vCPU free for another run, and show the host the record. */
+/* Park the guest, show the host the record, and only then let another hart have the vCPU. */
 static void exit_to_host(struct hart *h, const struct exit_record *record)
 {
     struct vcpu *v = vcpu_current(h);
     world_exit_guest(h, v);
     exit_record_apply(h, v, record);
+    vcpu_release(h, record->next);
+}
 
-    struct tvm *t = tvm_lock_current(h);
-    t->vcpu[h->vcpu_id].state = record->next;
-    tvm_slot_of(h->monitor, t)->running--;
-    tvm_unlock(h, t);
-    h->tvm_slot = HART_NO_TVM;
+/* A guest runs next on this hart, unless another vCPU of its TVM wants it out. */
+static void return_to_guest(struct hart *h)
+{
+    if (!vcpu_serve_requests(h))
+        return;
+    struct exit_record dead = exit_tvm_dead();
+    exit_to_host(h, &dead);
 }
 
 void monitor_trap(struct hart *h, const struct trap *t)
@@ -83,4 +87,6 @@ void monitor_trap(struct hart *h, const struct trap *t)
     case DECISION_ENTER_GUEST: enter_guest(h); break;
     case DECISION_EXIT_HOST: exit_to_host(h, &d.exit); break;
     }
+    if (h->tvm_slot != HART_NO_TVM)
+        return_to_guest(h);
 }

@@ -90,6 +90,13 @@ void ipi_remote_fence(struct hart *h, struct hart_set targets, uint32_t kind)
     }
 }
 
+void ipi_kick(struct hart *h, struct hart_set targets)
+{
+    for (uint32_t i = 0; i < h->monitor->platform.harts; i++)
+        if (in_set(targets, i))
+            hal_ipi_send(h, i);
+}
+
 void ipi_serve(struct hart *h)
 {
     hal_ipi_clear(h);

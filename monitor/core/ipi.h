@@ -32,6 +32,9 @@ void ipi_send_ssip(struct hart *h, struct hart_set targets);
  */
 void ipi_remote_fence(struct hart *h, struct hart_set targets, uint32_t kind);
 
+/* Make every hart of the set trap, so that it looks for requests of its vCPU. They were posted before. */
+void ipi_kick(struct hart *h, struct hart_set targets);
+
 /* Serve the machine software interrupt of this hart. */
 void ipi_serve(struct hart *h);
 

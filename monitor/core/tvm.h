@@ -49,6 +49,7 @@ enum vcpu_state {
 
 /* Requests of one vCPU to another, bits of vcpu_slot.request. A vCPU that enters has fenced: it needs no fence bits. */
 #define VCPU_REQUEST_VSSIP 0x1u /* raise its supervisor software interrupt */
+#define VCPU_REQUEST_LEAVE 0x2u /* the TVM is dead: leave the hart */
 
 struct vcpu_slot {
     uint32_t state;         /* enum vcpu_state; slot lock */

@@ -4,6 +4,7 @@
 
 #include "monitor/core/gstage.h"
 #include "monitor/core/riscv_bits.h"
+#include "monitor/core/tvm_fence.h"
 #include "monitor/hal/hal.h"
 
 /*
@@ -37,16 +38,130 @@ struct vcpu *vcpu_current(const struct hart *h)
     return vcpu_object(h->monitor, h->vcpu_frame);
 }
 
+struct tvm *vcpu_tvm(const struct hart *h)
+{
+    return hal_conf_rw(h->monitor, h->monitor->tvm[h->tvm_slot].frame, TVM_STATE_PAGES);
+}
+
+/* --- life ------------------------------------------------------------------------------------------------------- */
+
 void vcpu_reset(const struct monitor *m, const struct tvm *t, struct vcpu *v, uint32_t id)
 {
+    v->ctx = (struct world_ctx){.status = MSTATUS_MPP_S};
     v->id = id;
     v->tvm_slot = t->slot;
-    v->ctx.status = MSTATUS_MPP_S;
+    v->pending = (struct pending_op){.kind = PENDING_NONE};
+    v->allowed_interrupts = 0;
+    v->resume_pc = 0;
+    v->resume_opaque = 0;
+    v->resume_fresh = false;
+    v->vector = (struct vector_state){.vtype = VTYPE_VILL};
     v->ctx.csr[WORLD_SLOT_vsstatus] = SSTATUS_UXL_64;
     v->ctx.csr[WORLD_SLOT_vstimecmp] = UINT64_MAX;
-    v->vector.vtype = VTYPE_VILL;
     vcpu_normalise(m, t, v);
 }
+
+void vcpu_start(const struct monitor *m, const struct tvm *t, struct vcpu *v, uint64_t pc, uint64_t opaque)
+{
+    vcpu_reset(m, t, v, v->id);
+    v->ctx.pc = pc;
+    v->ctx.x[REG_A0] = v->id;
+    v->ctx.x[REG_A1] = opaque;
+}
+
+/* Wake from a suspension that gave up the registers. What woke the vCPU, timer or software interrupt, stays. */
+static void resume_fresh(struct hart *h, const struct tvm *t, struct vcpu *v)
+{
+    uint64_t timer = v->ctx.csr[WORLD_SLOT_vstimecmp];
+    uint64_t software = v->ctx.csr[WORLD_SLOT_hvip] & IRQ_BIT(IRQ_VSSI);
+    uint64_t allowed = v->allowed_interrupts;
+    vcpu_start(h->monitor, t, v, v->resume_pc, v->resume_opaque);
+    v->ctx.csr[WORLD_SLOT_vstimecmp] = timer;
+    v->ctx.csr[WORLD_SLOT_hvip] = software;
+    v->allowed_interrupts = allowed;
+}
+
+static bool can_run(uint32_t state)
+{
+    return state == VCPU_RUNNABLE || state == VCPU_BLOCKED || state == VCPU_SUSPENDED;
+}
+
+int64_t vcpu_claim(struct hart *h, uint64_t id, uint64_t vcpu_id)
+{
+    struct tvm *t = tvm_lock(h, id);
+    if (t == NULL)
+        return SBI_ERR_INVALID_PARAM;
+    struct tvm_slot *tvm_slot = tvm_slot_of(h->monitor, t);
+    int64_t error = SBI_SUCCESS;
+    if (tvm_slot->state != TVM_RUNNABLE)
+        error = SBI_ERR_INVALID_PARAM;
+    else if (vcpu_id >= TVM_MAX_VCPUS || !can_run(t->vcpu[vcpu_id].state))
+        error = SBI_ERR_INVALID_PARAM;
+    else if (!h->shmem_set)
+        error = SBI_ERR_NO_SHMEM;
+    if (error == SBI_SUCCESS) {
+        struct vcpu_slot *slot = &t->vcpu[vcpu_id];
+        slot->state = VCPU_RUNNING;
+        slot->hart = h->id;
+        tvm_slot->running++;
+        tvm_fence_enter(t, slot);
+        h->tvm_slot = t->slot;
+        h->vcpu_id = (uint32_t)vcpu_id;
+        h->vcpu_frame = slot->frame;
+    }
+    tvm_unlock(h, t);
+    return error;
+}
+
+void vcpu_release(struct hart *h, uint32_t next)
+{
+    struct tvm *t = tvm_lock_current(h);
+    struct vcpu_slot *slot = &t->vcpu[h->vcpu_id];
+    tvm_fence_leave(t, slot);
+    slot->state = next;
+    tvm_slot_of(h->monitor, t)->running--;
+    tvm_unlock(h, t);
+    h->tvm_slot = HART_NO_TVM;
+}
+
+void vcpu_prepare(struct hart *h)
+{
+    const struct tvm *t = vcpu_tvm(h);
+    struct vcpu *v = vcpu_current(h);
+    if (v->resume_fresh)
+        resume_fresh(h, t, v);
+    vcpu_normalise(h->monitor, t, v);
+    v->ctx.csr[WORLD_SLOT_hvip] |= hal_csr_read(h, WORLD_SLOT_hvip) & v->allowed_interrupts;
+}
+
+/* --- requests of other vCPUs ------------------------------------------------------------------------------------ */
+
+bool vcpu_set_from_sbi(const struct tvm *t, uint64_t mask, uint64_t base, uint64_t *set)
+{
+    uint64_t existing = 0;
+    for (uint32_t i = 0; i < TVM_MAX_VCPUS; i++)
+        existing |= t->vcpu[i].state != VCPU_ABSENT ? UINT64_C(1) << i : 0;
+    *set = base == SBI_ALL_HARTS ? existing : 0;
+    if (base == SBI_ALL_HARTS || mask == 0)
+        return true;
+    if (base >= TVM_MAX_VCPUS || mask << base >> base != mask)
+        return false;
+    *set = mask << base;
+    return (*set & ~existing) == 0;
+}
+
+bool vcpu_serve_requests(struct hart *h)
+{
+    struct vcpu_slot *slot = &vcpu_tvm(h)->vcpu[h->vcpu_id];
+    if (shared_load(&slot->request) == 0)
+        return false;
+    uint32_t request = shared_exchange(&slot->request, 0);
+    if ((request & VCPU_REQUEST_VSSIP) != 0)
+        hal_csr_write(h, WORLD_SLOT_hvip, hal_csr_read(h, WORLD_SLOT_hvip) | IRQ_BIT(IRQ_VSSI));
+    return (request & VCPU_REQUEST_LEAVE) != 0;
+}
+
+/* --- registers -------------------------------------------------------------------------------------------------- */
 
 void vcpu_normalise(const struct monitor *m, const struct tvm *t, struct vcpu *v)
 {

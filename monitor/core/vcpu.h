@@ -63,11 +63,44 @@ struct vcpu *vcpu_object(const struct monitor *m, struct conf_page frame);
 /* The vCPU that runs on this hart. */
 struct vcpu *vcpu_current(const struct hart *h);
 
+/* The TVM of the vCPU that this hart has claimed, not locked: for what never changes, and for the vCPU's own requests. */
+struct tvm *vcpu_tvm(const struct hart *h);
+
 /*
- * Fill a scrubbed frame with the reset state: all registers zero, supervisor mode, translation off, interrupts off,
- * timer never. Slot lock held.
+ * Fill a frame with the reset state: all registers zero, supervisor mode, translation off, interrupts off, timer never,
+ * nothing pending, no interrupt allowed. Slot lock held.
  */
 void vcpu_reset(const struct monitor *m, const struct tvm *t, struct vcpu *v, uint32_t id);
+
+/* Reset a vCPU and let it begin at `pc` with a0 = its id and a1 = `opaque`. Slot lock held. */
+void vcpu_start(const struct monitor *m, const struct tvm *t, struct vcpu *v, uint64_t pc, uint64_t opaque);
+
+/*
+ * vCPUs that an SBI (mask, base) pair names: bit n for vCPU n. False when it names one that does not exist. base ==
+ * SBI_ALL_HARTS names all that do. Slot lock held.
+ */
+bool vcpu_set_from_sbi(const struct tvm *t, uint64_t mask, uint64_t base, uint64_t *set);
+
+/*
+ * Claim vCPU `vcpu_id` of TVM `id` for this hart, so that no other hart can run it or destroy the TVM until
+ * vcpu_release. INVALID_PARAM: no such TVM or vCPU, or not to be run now. NO_SHMEM: the host could not be shown an exit.
+ */
+int64_t vcpu_claim(struct hart *h, uint64_t id, uint64_t vcpu_id);
+
+/* The vCPU that this hart has claimed is parked: it goes to state `next`, and is not to be touched any more. */
+void vcpu_release(struct hart *h, uint32_t next);
+
+/*
+ * Make the claimed vCPU ready to enter: wake it afresh if it suspended itself so, set what is the monitor's to choose,
+ * and raise of the interrupts that the host has in hvip those that the vCPU allows. The host's registers are live.
+ */
+void vcpu_prepare(struct hart *h);
+
+/*
+ * Serve what other vCPUs asked of the one that runs on this hart, its registers being live. True when it has to leave.
+ * Called before each return to the guest: a request that comes later raises an interrupt that brings the hart back.
+ */
+bool vcpu_serve_requests(struct hart *h);
 
 /*
  * Set again everything in the context that is the monitor's to choose, whatever the last run left in it: privilege,

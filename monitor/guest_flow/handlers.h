@@ -24,6 +24,9 @@ struct decision guest_exception(struct hart *h, const struct trap *t);
 /* A guest-page fault (cause 20, 21 or 23). */
 struct decision guest_page_fault(struct hart *h, const struct trap *t);
 
+/* A load or store (cause 21 or 23) at `gpa`, which lies in a region of devices. */
+struct decision guest_mmio(struct hart *h, const struct trap *t, struct gpa gpa);
+
 /* A virtual-instruction trap (cause 22). */
 struct decision guest_virtual_instruction(struct hart *h, const struct trap *t);
 

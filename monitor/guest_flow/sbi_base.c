@@ -29,7 +29,17 @@ struct decision guest_base_get_impl_version(struct hart *h, const struct sbi_arg
 struct decision guest_base_probe_extension(struct hart *h, const struct sbi_args *args)
 {
     (void)h;
-    return decide_success(args->a[0] == SBI_EID_BASE ? 1 : 0);
+    switch (args->a[0]) {
+    case SBI_EID_BASE:
+    case SBI_EID_TIME:
+    case SBI_EID_IPI:
+    case SBI_EID_RFENCE:
+    case SBI_EID_HSM:
+    case SBI_EID_SRST:
+    case SBI_EID_DBCN:
+    case SBI_EID_COVG: return decide_success(1);
+    default: return decide_success(0);
+    }
 }
 
 struct decision guest_base_get_mvendorid(struct hart *h, const struct sbi_args *args)

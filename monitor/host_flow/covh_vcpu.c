@@ -4,8 +4,8 @@
  */
 #include "monitor/core/address.h"
 #include "monitor/core/page_record.h"
-#include "monitor/core/riscv_bits.h"
 #include "monitor/core/vcpu.h"
+#include "monitor/crossing/host_reply.h"
 #include "monitor/hal/hal.h"
 #include "monitor/host_flow/handlers.h"
 
@@ -50,9 +50,7 @@ static void finalize(struct hart *h, struct tvm *t, uint64_t entry_sepc, uint64_
 {
     struct vcpu_slot *boot = &t->vcpu[BOOT_VCPU];
     struct vcpu *v = vcpu_object(h->monitor, boot->frame);
-    v->ctx.pc = entry_sepc;
-    v->ctx.x[REG_A0] = BOOT_VCPU;
-    v->ctx.x[REG_A1] = entry_arg;
+    vcpu_start(h->monitor, t, v, entry_sepc, entry_arg);
     boot->state = VCPU_RUNNABLE;
     measure_word(&t->config, entry_sepc);
     measure_word(&t->config, entry_arg);
@@ -86,33 +84,17 @@ struct decision covh_finalize_tvm(struct hart *h, const struct sbi_args *args)
     return decide_error(error);
 }
 
-/*
- * The only way into a TVM. The vCPU is claimed under the lock, so no other hart can run it or destroy the TVM
- * until the exit gives it back.
- */
+/* The only way into a TVM. The claim comes first: from then on the host's answer can only concern this vCPU. */
 struct decision covh_run_tvm_vcpu(struct hart *h, const struct sbi_args *args)
 {
-    struct monitor *m = h->monitor;
-    uint64_t vcpu_id = args->a[1];
-    struct tvm *t = tvm_lock(h, args->a[0]);
-    if (t == NULL)
-        return decide_error(SBI_ERR_INVALID_PARAM);
-
-    int64_t error = SBI_SUCCESS;
-    if (tvm_slot_of(m, t)->state != TVM_RUNNABLE)
-        error = SBI_ERR_INVALID_PARAM;
-    else if (vcpu_id >= TVM_MAX_VCPUS || t->vcpu[vcpu_id].state != VCPU_RUNNABLE)
-        error = SBI_ERR_INVALID_PARAM;
-    else if (!h->shmem_set)
-        error = SBI_ERR_NO_SHMEM;
-    if (error == SBI_SUCCESS) {
-        t->vcpu[vcpu_id].state = VCPU_RUNNING;
-        tvm_slot_of(m, t)->running++;
-        h->tvm_slot = t->slot;
-        h->vcpu_id = (uint32_t)vcpu_id;
-        h->vcpu_frame = t->vcpu[vcpu_id].frame;
-        vcpu_normalise(m, t, vcpu_current(h));
+    int64_t error = vcpu_claim(h, args->a[0], args->a[1]);
+    if (error != SBI_SUCCESS)
+        return decide_error(error);
+    error = host_reply_take(h);
+    if (error != SBI_SUCCESS) {
+        vcpu_release(h, VCPU_BLOCKED);
+        return decide_error(error);
     }
-    tvm_unlock(h, t);
-    return error == SBI_SUCCESS ? (struct decision){.kind = DECISION_ENTER_GUEST} : decide_error(error);
+    vcpu_prepare(h);
+    return (struct decision){.kind = DECISION_ENTER_GUEST};
 }
