@@ -107,8 +107,6 @@ static bool node_is(const struct fdt_walk *f, const char *name)
 
 static bool property_is(struct fdt_walk *f, uint32_t offset, const char *name)
 {
-    if (offset > f->strings.end - f->strings_start)
-        return false;
     f->strings.at = f->strings_start + offset;
     return reads(&f->strings, name, false);
 }
@@ -168,7 +166,7 @@ static int64_t property(struct promotion *p, struct fdt_walk *f)
     if (f->depth == 0 || !next_word(&f->structure, &len) || !next_word(&f->structure, &name))
         return SBI_ERR_FAILED;
     int64_t error = SBI_SUCCESS;
-    bool ok = len <= f->structure.end - f->structure.at;
+    bool ok = len <= f->structure.end - f->structure.at && name < f->strings.end - f->strings_start;
     if (ok && f->depth == 1 && len == 4 && property_is(f, name, "#address-cells"))
         ok = read_cell_count(f, &f->address_cells);
     else if (ok && f->depth == 1 && len == 4 && property_is(f, name, "#size-cells"))
