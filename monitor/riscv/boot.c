@@ -9,6 +9,7 @@
 #include "monitor/riscv/csr.h"
 #include "monitor/riscv/hart.h"
 #include "monitor/riscv/isa_hart.h"
+#include "monitor/riscv/isa_state.h"
 #include "monitor/riscv/next_stage.h"
 #include "monitor/riscv/platform.h"
 #include "monitor/riscv/uart.h"
@@ -101,6 +102,24 @@ static void banner(const struct platform *p, const struct fdt_facts *facts, uint
     uart_text("\n");
 }
 
+/* State that nobody has thought about is closed to guests where the hart can do that. */
+static void name_unlisted_extensions(uint64_t fdt)
+{
+    struct fdt tree;
+    struct isa_unlisted unlisted;
+    if (!fdt_open(&tree, (const uint8_t *)(uintptr_t)fdt, FDT_MAX_BYTES))
+        return;
+    isa_state_check(&tree, &unlisted);
+    if (unlisted.count == 0)
+        return;
+    uart_text("touchstone: ");
+    uart_dec(unlisted.count);
+    uart_text(riscv_stateen ? " unknown extensions, state closed to guests: "
+                            : " unknown extensions, and the harts cannot close state to guests: ");
+    uart_text(unlisted.names);
+    uart_text("\n");
+}
+
 /* The loader wants the host on another hart: start it there as the host would, and wait to be started like the rest. */
 static void start_elsewhere(struct hart *h, const struct next_stage *next, uint64_t fdt)
 {
@@ -144,6 +163,7 @@ _Noreturn void riscv_boot_first(uint64_t hart, uint64_t fdt, uint64_t info)
         riscv_refuse(hart, "the hart does not take its isolation");
     if (!next.quiet)
         banner(&platform, &facts, next.entry);
+    name_unlisted_extensions(fdt);
     if (next.hart != id)
         start_elsewhere(h, &next, fdt);
     leave_for_world();
