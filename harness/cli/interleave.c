@@ -3,11 +3,13 @@
  * touchstone interleave: harts that overlap inside the monitor, in orders that a seed decides.
  *
  * Round by round a trace is made of the corpora (or taken from a file) and run under the scheduler. A finding is written
- * as a trace, with the command that shows it again in its first line.
+ * as a trace, with the command that shows it again in its first line. With --threads harts are threads instead, in whatever order
+ * the system gives them.
  */
 #include "harness/cli/cli.h"
 #include "harness/cli/lastwords.h"
 #include "harness/concurrency/interleave.h"
+#include "harness/concurrency/threads.h"
 
 #include <getopt.h>
 #include <inttypes.h>
@@ -23,6 +25,7 @@ struct job {
     uint64_t harts, steps, seed;
     uint64_t skip, rounds; /* number of the first round; how many, 0 for as many as it takes */
     bool json;
+    bool threads;
     struct schedule_decisions decisions; /* bytes from a file */
 
     struct corpus corpus;
@@ -30,6 +33,7 @@ struct job {
     const struct trace **list;
     struct trace trace; /* of this round */
     struct interleave *interleave;
+    struct world *world; /* with --threads */
 
     uint8_t bytes[TRACE_MAX_BYTES]; /* the trace again, for what takes the process down */
     size_t size;
@@ -177,6 +181,21 @@ static int run_rounds(struct job *j)
     return f->found ? CLI_FINDING : interrupted() ? CLI_INTERRUPTED : CLI_CLEAN;
 }
 
+/* The same rounds with threads. ThreadSanitizer ends the process itself when it sees something. */
+static int run_threads(struct job *j)
+{
+    bool clean = true;
+
+    for (j->round = j->skip; clean && !interrupted() && j->round - j->skip < j->rounds; j->round++) {
+        prepare_round(j);
+        clean = threads_run(j->world, &j->trace);
+    }
+    if (!clean)
+        print_finding(stdout, j->file != NULL ? j->file : "", &j->trace, &j->world->finding);
+    printf("%u harts as threads, %" PRIu64 " rounds, seed %" PRIu64 "\n", j->trace.harts, j->round - j->skip, j->seed);
+    return clean ? (interrupted() ? CLI_INTERRUPTED : CLI_CLEAN) : CLI_FINDING;
+}
+
 static int interleave(struct job *j)
 {
     struct machine_config config = machine_default_config();
@@ -191,11 +210,14 @@ static int interleave(struct job *j)
             return code;
         config.harts = (uint32_t)j->harts;
     }
-    j->interleave = interleave_create(&config);
-    if (j->interleave == NULL)
+    if (j->threads)
+        j->world = world_create(&config, 0);
+    else
+        j->interleave = interleave_create(&config);
+    if (j->interleave == NULL && j->world == NULL)
         return cli_error(CLI_ENVIRONMENT, "no memory for a machine");
     interrupts_catch();
-    return run_rounds(j);
+    return j->threads ? run_threads(j) : run_rounds(j);
 }
 
 static bool read_option(const struct cli_command *command, struct job *j, int option)
@@ -215,6 +237,7 @@ static bool read_option(const struct cli_command *command, struct job *j, int op
     case 'i': j->seeds_path = optarg; return true;
     case 'f': j->findings_folder = optarg; return true;
     case 'j': j->json = true; return true;
+    case 'T': j->threads = true; return true;
     case 'd':
         free((void *)(uintptr_t)j->decisions.bytes);
         j->decisions.bytes = file_read(optarg, DECISIONS_MAX, &j->decisions.len);
@@ -225,17 +248,13 @@ static bool read_option(const struct cli_command *command, struct job *j, int op
 
 int cmd_interleave(const struct cli_command *command, int argc, char **argv)
 {
-    static const struct option options[] = {{"harts", required_argument, NULL, 'h'},
-                                            {"steps", required_argument, NULL, 'n'},
-                                            {"seed", required_argument, NULL, 's'},
-                                            {"rounds", required_argument, NULL, 'r'},
-                                            {"skip", required_argument, NULL, 'k'},
-                                            {"trace", required_argument, NULL, 't'},
-                                            {"seeds", required_argument, NULL, 'i'},
-                                            {"decisions", required_argument, NULL, 'd'},
-                                            {"findings", required_argument, NULL, 'f'},
-                                            {"json", no_argument, NULL, 'j'},
-                                            {0}};
+    static const struct option options[] = {
+        {"harts", required_argument, NULL, 'h'},    {"steps", required_argument, NULL, 'n'},
+        {"seed", required_argument, NULL, 's'},     {"rounds", required_argument, NULL, 'r'},
+        {"skip", required_argument, NULL, 'k'},     {"trace", required_argument, NULL, 't'},
+        {"seeds", required_argument, NULL, 'i'},    {"decisions", required_argument, NULL, 'd'},
+        {"findings", required_argument, NULL, 'f'}, {"json", no_argument, NULL, 'j'},
+        {"threads", no_argument, NULL, 'T'},        {0}};
     static struct job j = {.findings_folder = "findings", .harts = 4, .steps = 1000000, .seed = 1};
     bool good = true;
     int code = CLI_USAGE;
@@ -244,9 +263,12 @@ int cmd_interleave(const struct cli_command *command, int argc, char **argv)
         good = read_option(command, &j, option);
     if (good && optind != argc)
         cli_usage(command, "unexpected argument '%s'", argv[optind]);
+    else if (good && j.threads && (j.rounds == 0 || j.json || j.decisions.bytes != NULL))
+        cli_usage(command, "--threads needs --rounds, and has neither decisions nor an object to show");
     else if (good)
         code = interleave(&j);
     interleave_destroy(j.interleave);
+    world_destroy(j.world);
     corpus_free(&j.corpus);
     free(j.decoded);
     free(j.list);

@@ -92,23 +92,37 @@ static const char *load_store_name(uint32_t insn)
     }
 }
 
+/* The step as an access to a device: address and instruction, and whether hardware described it. False if it is none. */
+static bool device_access(const struct matrix_step *s, const struct tvm_view *t, uint32_t *insn, bool *described)
+{
+    bool exec = s->op->op == OP_GUEST_EXEC;
+    bool trap = s->op->op == OP_GUEST_TRAP && (s->a[3] & 1) != 0;
+
+    /* In a transformed instruction bit 1 tells the length of the original; the rest is a long one. */
+    *insn = (uint32_t)(exec ? s->a[0] : s->a[3] | 2);
+    *described = trap || (s->a[2] & 1) != 0;
+    return (exec || trap) && view_region_at(t, exec ? s->a[1] : s->a[2] << 2) == REGION_MMIO;
+}
+
 static void observe_device(struct matrix *x, const struct matrix_step *s, const struct tvm_view *t)
 {
-    const char *name = load_store_name((uint32_t)s->a[0]);
-    const char *help = (s->a[2] & 1) != 0 ? "mtinst" : "fetched";
     char column[MATRIX_NAME];
+    uint32_t insn;
+    bool described;
 
-    if (view_region_at(t, s->a[1]) != REGION_MMIO)
+    if (!device_access(s, t, &insn, &described))
         return;
+    const char *name = load_store_name(insn);
+
     if (s->seen->kind == EXPECT_EXIT && s->seen->htinst != 0 && name != NULL) {
         /* The transformed form does not tell which base register a short instruction had. */
-        bool sp = strlen(name) == 6 && (s->a[2] & 1) != 0;
+        bool sp = strlen(name) == 6 && described;
 
         snprintf(column, sizeof(column), "%.*s", sp ? 4 : 6, name);
-        matrix_hit(x, "mmio", column, help);
+        matrix_hit(x, "mmio", column, described ? "mtinst" : "fetched");
     } else if (s->seen->kind == EXPECT_TRAP) {
         snprintf(column, sizeof(column), "injects %u", (unsigned)s->seen->value);
-        matrix_hit(x, "mmio", s->seen->value == 2 ? "other instruction" : "end of the region", column);
+        matrix_hit(x, "mmio", name == NULL ? "other instruction" : "page end", column);
     } else if (s->seen->kind == EXPECT_NONE) {
         matrix_hit(x, "mmio", "fetch that faults", "goes on");
     }
@@ -176,8 +190,7 @@ void matrix_observe_exits(struct matrix *x, const struct matrix_step *s)
     if (s->seen->kind == EXPECT_EXIT)
         observe_exit(x, s, &s->before->tvm[slot]);
     observe_fault(x, s, &s->before->tvm[slot]);
-    if (s->op->op == OP_GUEST_EXEC)
-        observe_device(x, s, &s->before->tvm[slot]);
+    observe_device(x, s, &s->before->tvm[slot]);
     if (s->seen->kind == EXPECT_TRAP && s->op->op == OP_GUEST_VIRTUAL) {
         char column[MATRIX_NAME];
 
