@@ -42,11 +42,37 @@ static bool any_vcpu_running(struct hart *h)
     return false;
 }
 
-static void scrub_window(const struct monitor *m)
+/* No call finds a TVM any more, and none is inside of one: objects of TVMs are scrubbed next. Every TVM is dead. */
+static void forget_all_tvms(struct hart *h)
 {
-    for (uint32_t i = 0; i < m->platform.window_pages; i++)
-        if (m->page[i].state != PAGE_NONCONF)
+    for (uint32_t i = 0; i < MONITOR_MAX_TVMS; i++) {
+        struct tvm_slot *slot = &h->monitor->tvm[i];
+        hal_lock(h, &slot->lock);
+        __atomic_store_n(&slot->id, 0, __ATOMIC_RELAXED);
+        hal_unlock(h, &slot->lock);
+    }
+}
+
+static void scrub_window(struct hart *h)
+{
+    struct monitor *m = h->monitor;
+    for (uint32_t i = 0; i < m->platform.window_pages; i++) {
+        hal_lock(h, &m->pages_lock);
+        bool given_up = m->page[i].state != PAGE_NONCONF;
+        hal_unlock(h, &m->pages_lock);
+        if (given_up)
             hal_conf_scrub(m, (struct conf_page){i});
+    }
+}
+
+/* Under create_lock, so that no TVM comes into being behind the scrubber's back. */
+static void reset_system(struct hart *h, uint32_t type, uint32_t reason)
+{
+    if (any_vcpu_running(h) || !end_all_tvms(h))
+        return;
+    forget_all_tvms(h);
+    scrub_window(h);
+    hal_system_reset(h, type, reason);
 }
 
 struct decision srst_system_reset(struct hart *h, const struct sbi_args *args)
@@ -59,9 +85,8 @@ struct decision srst_system_reset(struct hart *h, const struct sbi_args *args)
         return decide_error(SBI_ERR_INVALID_PARAM);
     if (reason > SBI_SRST_REASON_FAILURE && reason < SRST_REASON_SBI_BASE)
         return decide_error(SBI_ERR_INVALID_PARAM);
-    if (any_vcpu_running(h) || !end_all_tvms(h))
-        return decide_error(SBI_ERR_FAILED);
-    scrub_window(h->monitor);
-    hal_system_reset(h, type, reason);
+    hal_lock(h, &h->monitor->create_lock);
+    reset_system(h, type, reason);
+    hal_unlock(h, &h->monitor->create_lock);
     return decide_error(SBI_ERR_FAILED);
 }
