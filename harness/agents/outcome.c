@@ -17,9 +17,7 @@ static uint64_t mailbox_csr(const struct machine *m, uint32_t h, unsigned csr)
 
     if (!hart->shmem_set)
         return 0;
-    const uint8_t *word = machine_peek(m, hart->shmem.value + NACL_CSR_OFFSET(csr), sizeof(value));
-    if (word != NULL)
-        memcpy(&value, word, sizeof(value));
+    machine_read(m, hart->shmem.value + NACL_CSR_OFFSET(csr), &value, sizeof(value));
     return value;
 }
 
@@ -38,9 +36,7 @@ static void mailbox_args(const struct machine *m, uint32_t h, uint64_t a[8])
     memset(a, 0, 8 * sizeof(a[0]));
     if (!hart->shmem_set)
         return;
-    const uint8_t *words = machine_peek(m, hart->shmem.value + NACL_GPR_OFFSET(A0), 8 * sizeof(a[0]));
-    if (words != NULL)
-        memcpy(a, words, 8 * sizeof(a[0]));
+    machine_read(m, hart->shmem.value + NACL_GPR_OFFSET(A0), a, 8 * sizeof(a[0]));
 }
 
 static void see_exit(struct agent_step *s)

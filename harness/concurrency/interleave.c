@@ -6,8 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "harness/oracles/oracle.h"
-#include "monitor/core/tvm.h"
+#include "harness/concurrency/quiet.h"
 
 #define TURNS_PER_AUDIT 16u
 
@@ -162,77 +161,23 @@ static void turn(void *data, uint32_t hart)
 
 /* --- what is judged --------------------------------------------------------------------------------------------- */
 
-/*
- * The audit compares mappings with the regions that the host declared, as it followed them call by call. Here the order
- * of calls is not known, so the TVM's own list has to do.
- */
-static void take_over_regions(struct world *w)
-{
-    struct oracle_state *o = w->oracle_state;
-
-    for (uint32_t slot = 0; slot < MONITOR_MAX_TVMS; slot++) {
-        const struct tvm_slot *s = &w->machine->monitor->tvm[slot];
-        o->tvm[slot].region_count = 0;
-        if (s->state == TVM_ABSENT || s->frame.index >= o->pages || o->pages - s->frame.index < TVM_STATE_PAGES)
-            continue;
-        const struct tvm *t = (const void *)(w->machine->window + (size_t)s->frame.index * PAGE_SIZE);
-        for (uint32_t n = 0; n < t->region_count && n < TVM_MAX_REGIONS; n++) {
-            o->tvm[slot].region[n].base = t->region[n].base;
-            o->tvm[slot].region[n].len = t->region[n].len;
-            o->tvm[slot].region_count++;
-        }
-    }
-}
-
-/* A vCPU is on one hart at a time, and a TVM knows how many of its own are on harts. */
-static void judge_running(struct world *w)
-{
-    const struct monitor *m = w->machine->monitor;
-    uint32_t running[MONITOR_MAX_TVMS] = {0};
-
-    for (uint32_t h = 0; h < w->machine->config.harts; h++) {
-        const struct hart *hart = &m->hart[h];
-        if (hart->tvm_slot >= MONITOR_MAX_TVMS)
-            continue;
-        running[hart->tvm_slot]++;
-        for (uint32_t other = 0; other < h; other++) {
-            if (m->hart[other].tvm_slot < MONITOR_MAX_TVMS && m->hart[other].vcpu_frame.index == hart->vcpu_frame.index)
-                oracle_report(w, ORACLE_OWN, S1_ISOLATION, "two-harts",
-                              "harts %u and %u run the same vCPU, in frame %u", other, h, hart->vcpu_frame.index);
-        }
-    }
-    for (uint32_t slot = 0; slot < MONITOR_MAX_TVMS; slot++) {
-        if (m->tvm[slot].running != running[slot])
-            oracle_report(w, ORACLE_OWN, S1_ISOLATION, "running",
-                          "TVM slot %u counts %u running vCPUs, and %u are on harts", slot, m->tvm[slot].running,
-                          running[slot]);
-    }
-}
-
-static void audit(struct interleave *i)
-{
-    struct world *w = i->world;
-
-    w->oracles = ORACLE_OWN;
-    take_over_regions(w);
-    oracle_audit(w);
-    judge_running(w);
-    w->oracles = 0;
-    w->finding.step = i->latest;
-}
-
-/* What the machine noticed. The finding is about the operation that its hart was at. */
-static void take_violation(struct interleave *i)
+/* The finding of a violation is about the operation that its hart was at. */
+static void judge(struct interleave *i, enum schedule_end end)
 {
     struct world *w = i->world;
     uint32_t hart = w->machine->violation.hart;
 
-    if (w->machine->violation.kind == VIOLATION_NONE || w->finding.found)
+    if (w->finding.found)
         return;
-    w->oracles = ORACLE_ALL;
-    liv_after(w);
-    w->oracles = 0;
-    w->finding.step = i->program[hart].now;
+    quiet_take_violation(w);
+    if (w->finding.found) {
+        w->finding.step = i->program[hart].now;
+        return;
+    }
+    if (end == SCHEDULE_STOPPED)
+        return; /* a system reset, in the middle of anything */
+    quiet_audit(w);
+    w->finding.step = i->latest;
 }
 
 static uint16_t call_at(const struct trace *t, uint32_t step)
@@ -255,9 +200,7 @@ bool interleave_run(struct interleave *i, const struct trace *t, const struct sc
     schedule_start(i->schedule, decisions);
     do {
         end = schedule_run(i->schedule, TURNS_PER_AUDIT);
-        take_violation(i);
-        if (end != SCHEDULE_STOPPED && !w->finding.found)
-            audit(i);
+        judge(i, end);
     } while (end == SCHEDULE_QUIET && !w->finding.found);
     if (w->finding.found)
         w->finding.call = call_at(t, w->finding.step);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "harness/machine/internal.h"
+#include "harness/machine/sanitize.h"
 
 #define PMP_RWX (PMP_R | PMP_W | PMP_X)
 #define UART_SIZE 0x100u
@@ -44,7 +45,7 @@ static struct access_result perform(struct machine *m, uint64_t va, uint64_t pa,
     if (kind == ACCESS_STORE)
         machine_poke(m, pa, &value, width);
     else
-        memcpy(&result.value, at, width);
+        sanitize_racy_read(&result.value, at, width);
     return result;
 }
 
@@ -93,7 +94,7 @@ static struct access_result access_aligned(struct machine *m, uint32_t h, uint64
 struct access_result machine_access(struct machine *m, uint32_t h, uint64_t va, enum access_kind kind, unsigned width,
                                     uint64_t store_value)
 {
-    if (m->halted || m->hart[h].parked)
+    if (machine_halted(m) || m->hart[h].parked)
         return refuse(cause_access_fault(kind), va);
     if (kind != ACCESS_FETCH) {
         if ((va & (width - 1)) != 0)

@@ -89,13 +89,14 @@ static uint64_t read_mip(const struct machine *m, const struct machine_hart *h)
 {
     uint64_t pending = h->csr[SLOT_mip] | h->csr[SLOT_hvip];
 
-    if (m->msip[h - m->hart])
+    if (machine_msip(m, (uint32_t)(h - m->hart)))
         pending |= IRQ_BIT(IRQ_MSI);
     if ((h->csr[SLOT_menvcfg] & ENVCFG_STCE) == 0)
         return pending;
-    if (h->csr[SLOT_stimecmp] <= m->time)
+    if (h->csr[SLOT_stimecmp] <= machine_time(m))
         pending |= IRQ_BIT(IRQ_STI);
-    if ((h->csr[SLOT_henvcfg] & ENVCFG_STCE) != 0 && h->csr[SLOT_vstimecmp] <= m->time + h->csr[SLOT_htimedelta])
+    if ((h->csr[SLOT_henvcfg] & ENVCFG_STCE) != 0 &&
+        h->csr[SLOT_vstimecmp] <= machine_time(m) + h->csr[SLOT_htimedelta])
         pending |= IRQ_BIT(IRQ_VSTI);
     return pending;
 }
@@ -290,7 +291,7 @@ static void write_hgatp(struct machine *m, struct machine_hart *h, uint64_t v)
 static uint64_t read_time(const struct machine *m, const struct machine_hart *h)
 {
     (void)h;
-    return m->time;
+    return machine_time(m);
 }
 
 static void write_time(struct machine *m, struct machine_hart *h, uint64_t v)

@@ -36,6 +36,7 @@ void fiber_destroy(struct fiber *f)
     if (f->stack == NULL)
         return;
     sanitize_allow(f->stack, f->stack_size);
+    sanitize_fiber_end(f->thread);
     munmap(f->stack - GUARD_BYTES, GUARD_BYTES + f->stack_size);
     f->stack = NULL;
 }
@@ -61,6 +62,8 @@ void fiber_prepare(struct fiber *f, void (*run)(void *data), void *data)
     f->bottom = f->stack;
     f->bottom_size = f->stack_size;
     f->fake_stack = NULL;
+    sanitize_fiber_end(f->thread);
+    f->thread = sanitize_fiber_new();
     f->run = run;
     f->data = data;
     makecontext(&f->context, enter, 0);
@@ -70,7 +73,9 @@ void fiber_switch(struct fiber *from, struct fiber *to)
 {
     entered = to;
     left = from;
-    sanitize_fiber_leave(&from->fake_stack, to->bottom, to->bottom_size);
+    if (from->stack == NULL)
+        from->thread = sanitize_fiber_now();
+    sanitize_fiber_leave(to->thread, &from->fake_stack, to->bottom, to->bottom_size);
     swapcontext(&from->context, &to->context);
     /* Back. Whoever changed to us has put itself into `left`. */
     sanitize_fiber_entered(from->fake_stack, &left->bottom, &left->bottom_size);

@@ -20,6 +20,7 @@ struct fiber {
     const void *bottom; /* what sanitizers know the stack by */
     size_t bottom_size;
     void *fake_stack; /* AddressSanitizer's own stack of this fiber */
+    void *thread;     /* what ThreadSanitizer takes it for */
     void (*run)(void *data);
     void *data;
 };

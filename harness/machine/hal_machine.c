@@ -26,6 +26,10 @@ static struct machine *step_on(const struct monitor *monitor, uint32_t h)
 {
     struct machine *m = monitor->platform.machine;
 
+    if (m->private->mode == MACHINE_THREADS) {
+        threads_step();
+        return m; /* without a budget: a thread that does not come back is for the operating system to stop */
+    }
     if (m->private->mode == MACHINE_FIBERS)
         schedule_yield(m);
     if (m->in_monitor != 0 && ++m->steps > MACHINE_STEP_BUDGET)
@@ -273,7 +277,7 @@ void hal_untrusted_read(struct hart *h, void *dst, struct nonconf_addr addr, siz
     const uint8_t *at = host_bytes(m, h->id, addr.value, len);
 
     emit(m, EVENT_UNTRUSTED_READ, h->id, addr.value, len, 0);
-    memcpy(dst, at, len);
+    sanitize_racy_read(dst, at, len);
 }
 
 void hal_untrusted_write(struct hart *h, struct nonconf_addr addr, const void *src, size_t len)
@@ -284,7 +288,7 @@ void hal_untrusted_write(struct hart *h, struct nonconf_addr addr, const void *s
     emit(m, EVENT_UNTRUSTED_WRITE, h->id, addr.value, len, 0);
     sanitize_check_initialised(src, len);
     memory_mark_pointer(m, at, len);
-    memcpy(at, src, len);
+    sanitize_racy_write(at, src, len);
 }
 
 /* --- harts ------------------------------------------------------------------------------------------------------ */
@@ -309,6 +313,10 @@ void hal_lock(struct hart *h, struct lock *l)
     struct machine *m = step(h);
 
     emit(m, EVENT_LOCK, h->id, lock_name(m, l), 0, 0);
+    if (m->private->mode == MACHINE_THREADS) {
+        threads_lock(m, h->id, l);
+        return;
+    }
     if (m->private->mode == MACHINE_FIBERS)
         schedule_lock(m, h->id, l);
     if (l->owner != 0)
@@ -324,9 +332,9 @@ void hal_unlock(struct hart *h, struct lock *l)
     struct machine *m = step(h);
 
     emit(m, EVENT_UNLOCK, h->id, lock_name(m, l), 0, 0);
-    if (l->owner != h->id + 1)
+    if (shared_load(&l->owner) != h->id + 1)
         violation_unwind(m, h->id, VIOLATION_LOCK, "a lock was released by a hart that does not hold it");
-    l->owner = 0;
+    shared_store(&l->owner, 0);
     m->locks_held[h->id]--;
     if (m->private->mode == MACHINE_FIBERS)
         schedule_unlocked(m, h->id, l);
@@ -339,7 +347,7 @@ void hal_ipi_send(struct hart *h, uint32_t target)
     emit(m, EVENT_IPI, h->id, target, 0, 0);
     if (target >= m->config.harts)
         violation_unwind(m, h->id, VIOLATION_BAD_ACCESS, "interrupt to a hart that does not exist");
-    m->msip[target] = true;
+    __atomic_store_n(&m->msip[target], true, __ATOMIC_SEQ_CST);
     if (m->private->mode == MACHINE_FIBERS)
         schedule_yield(m); /* what the sender forgot to do before is too late now */
 }
@@ -348,7 +356,7 @@ void hal_ipi_clear(struct hart *h)
 {
     struct machine *m = step(h);
 
-    m->msip[h->id] = false;
+    __atomic_store_n(&m->msip[h->id], false, __ATOMIC_SEQ_CST);
     if (m->private->mode == MACHINE_FIBERS)
         schedule_yield(m);
 }
@@ -361,6 +369,8 @@ void hal_relax(struct hart *h)
         violation_record(m, h->id, VIOLATION_LOCK, "a hart waits for others with a lock held");
     if (m->private->mode == MACHINE_FIBERS)
         schedule_relax(m, h->id); /* which bounds the wait */
+    else if (m->private->mode == MACHINE_THREADS)
+        threads_relax(m, h->id);
     else
         trap_serve_others(step(h), h->id);
 }
@@ -368,6 +378,11 @@ void hal_relax(struct hart *h)
 void hal_host_ssip_set(struct hart *h)
 {
     machine_set_pending(step(h), h->id, IRQ_SSI, true);
+}
+
+bool hal_host_interrupt_pending(struct hart *h)
+{
+    return trap_host_interrupt_pending(step(h), h->id);
 }
 
 void hal_park(struct hart *h)
@@ -384,13 +399,15 @@ void hal_host_timer_set(struct hart *h, uint64_t value)
 
 uint64_t hal_time(struct hart *h)
 {
-    return step(h)->time;
+    return machine_time(step(h));
 }
 
 void hal_console_put(struct hart *h, uint8_t byte)
 {
     struct machine *m = step(h);
 
+    if (m->private->mode == MACHINE_THREADS)
+        return; /* the bytes of several harts have no order that anybody could look at */
     if (m->console_len < sizeof(m->console))
         m->console[m->console_len++] = byte;
     m->console_total++;
@@ -400,6 +417,8 @@ int hal_console_get(struct hart *h)
 {
     struct machine *m = step(h);
 
+    if (m->private->mode == MACHINE_THREADS)
+        return -1;
     return m->input_pos < m->input_len ? m->input[m->input_pos++] : -1;
 }
 
@@ -408,7 +427,9 @@ void hal_system_reset(struct hart *h, uint32_t type, uint32_t reason)
     struct machine *m = step(h);
 
     emit(m, EVENT_RESET, h->id, type, reason, 0);
-    m->halted = true;
+    bool first = !__atomic_exchange_n(&m->halted, true, __ATOMIC_RELAXED);
+    if (!first && m->private->mode == MACHINE_THREADS)
+        return;
     m->reset_type = type;
     m->reset_reason = reason;
     m->reset_count++;

@@ -115,6 +115,7 @@ struct machine_private {
     struct machine *at_boot; /* copy of the public part */
     enum machine_mode mode;
     struct schedule *schedule; /* MACHINE_FIBERS */
+    bool violated;             /* somebody has taken machine.violation to write to it */
 };
 
 /* --- memory.c --------------------------------------------------------------------------------------------------- */
@@ -145,6 +146,9 @@ static inline void memory_mark_window(struct machine *m, uint32_t window_frame)
     if (m->private->frame_flags[frame] != (FRAME_DIRTY | FRAME_CHANGED))
         memory_mark_new(m, frame, FRAME_DIRTY | FRAME_CHANGED);
 }
+
+/* Mark everything, so that no later mark changes anything. */
+void memory_mark_all(struct machine *m);
 
 /* Mark whatever frames [p, p + len) of host RAM or window touches. False when it is neither. */
 bool memory_mark_pointer(struct machine *m, const void *p, size_t len);
@@ -239,6 +243,9 @@ void trap_serve_others(struct machine *m, uint32_t h);
 
 /* Is hart `h` outside of the monitor, and would it take its machine software interrupt now? Take it. */
 bool trap_takes_msi(const struct machine *m, uint32_t h);
+
+/* Is an interrupt pending that the host has enabled? It ends a suspension. */
+bool trap_host_interrupt_pending(const struct machine *m, uint32_t h);
 void trap_serve_msi(struct machine *m, uint32_t h);
 
 /* --- schedule.c, when the mode is MACHINE_FIBERS ---------------------------------------------------------------- */
@@ -255,6 +262,14 @@ void schedule_lock(struct machine *m, uint32_t h, const struct lock *l);
 /* `l` was just released by `h`. */
 void schedule_unlocked(struct machine *m, uint32_t h, const struct lock *l);
 
+/* --- threads.c, when the mode is MACHINE_THREADS ---------------------------------------------------------------- */
+
+/* Give way to other threads now and then, so that harts overlap on few processors as well. */
+void threads_step(void);
+
+void threads_lock(struct machine *m, uint32_t h, struct lock *l);
+void threads_relax(struct machine *m, uint32_t h);
+
 /* --- violation.c ------------------------------------------------------------------------------------------------ */
 
 /* Keep the first violation. */
@@ -269,7 +284,19 @@ jmp_buf *violation_unwind_to(jmp_buf *place);
  */
 _Noreturn void violation_unwind(struct machine *m, uint32_t h, enum machine_violation_kind kind, const char *text);
 
+/* Leave the monitor at once without a violation of one's own: another hart has stopped the machine. */
+_Noreturn void violation_leave(void);
+
 /* --- small helpers ---------------------------------------------------------------------------------------------- */
+
+/* One more tick: harts that are threads pass it at the same time. */
+static inline void tick(struct machine *m, uint64_t ticks)
+{
+    if (m->private->mode == MACHINE_THREADS)
+        __atomic_fetch_add(&m->time, ticks, __ATOMIC_RELAXED);
+    else
+        m->time += ticks;
+}
 
 static inline void emit(struct machine *m, enum machine_event_kind kind, uint32_t h, uint64_t a, uint64_t b, uint64_t c)
 {

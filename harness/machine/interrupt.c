@@ -28,7 +28,11 @@ enum trap_taker machine_take_interrupt(struct machine *m, uint32_t h)
 {
     const struct machine_hart *hart = &m->hart[h];
 
-    if (m->halted || hart->parked)
+    if (hart->parked && trap_takes_msi(m, h)) { /* a suspended hart that this interrupt ends the suspension of */
+        trap_serve_msi(m, h);
+        return hart->parked ? TAKEN_BY_NOBODY : TAKEN_BY_MONITOR;
+    }
+    if (machine_halted(m) || hart->parked)
         return TAKEN_BY_NOBODY;
     uint64_t bits = deliverable(hart, csr_interrupts_pending(m, h) & hart->csr[SLOT_mie]);
     for (unsigned i = 0; i < sizeof(priority) && bits != 0; i++) {
@@ -50,5 +54,10 @@ void machine_set_pending(struct machine *m, uint32_t h, unsigned interrupt, bool
 
 void machine_advance(struct machine *m, uint64_t ticks)
 {
-    m->time += ticks;
+    tick(m, ticks);
+    /* A timer that has come ends a suspension; where harts move on their own, each sees to that itself. */
+    for (uint32_t h = 0; m->private->mode == MACHINE_SEQUENTIAL && h < m->config.harts; h++) {
+        if (m->hart[h].parked)
+            machine_take_interrupt(m, h);
+    }
 }

@@ -264,6 +264,9 @@ bool machine_is_window(const struct machine *m, uint64_t pa, uint64_t len);
 /* Direct pointer to physical memory, or NULL when [pa, pa+len) is not within one RAM range. No dirty tracking: read only. */
 const uint8_t *machine_peek(const struct machine *m, uint64_t pa, uint64_t len);
 
+/* Read physical memory, which other harts may be writing meanwhile. False if not RAM. */
+bool machine_read(const struct machine *m, uint64_t pa, void *dst, uint64_t len);
+
 /* Write physical memory behind everybody's back (a host core or a device), with dirty tracking. False if not RAM. */
 bool machine_poke(struct machine *m, uint64_t pa, const void *src, uint64_t len);
 
@@ -287,5 +290,24 @@ void machine_changes_clear(struct machine *m);
 uint64_t machine_state_hash(const struct machine *m);
 
 void machine_violation_clear(struct machine *m);
+
+/*
+ * What several harts look at when each of them is a thread (harness/machine/threads.h): a machine software interrupt, the
+ * time, whether the machine has stopped.
+ */
+static inline bool machine_msip(const struct machine *m, uint32_t h)
+{
+    return __atomic_load_n(&m->msip[h], __ATOMIC_ACQUIRE);
+}
+
+static inline uint64_t machine_time(const struct machine *m)
+{
+    return __atomic_load_n(&m->time, __ATOMIC_RELAXED);
+}
+
+static inline bool machine_halted(const struct machine *m)
+{
+    return __atomic_load_n(&m->halted, __ATOMIC_RELAXED);
+}
 
 #endif

@@ -170,6 +170,14 @@ bool memory_snapshot(struct machine *m)
     return true;
 }
 
+void memory_mark_all(struct machine *m)
+{
+    for (uint32_t i = 0; i < m->config.host_pages; i++)
+        memory_mark_host(m, i);
+    for (uint32_t i = 0; i < m->config.window_pages; i++)
+        memory_mark_window(m, i);
+}
+
 void memory_restore(struct machine *m)
 {
     struct machine_private *p = m->private;
@@ -210,6 +218,15 @@ const uint8_t *machine_peek(const struct machine *m, uint64_t pa, uint64_t len)
     return NULL;
 }
 
+bool machine_read(const struct machine *m, uint64_t pa, void *dst, uint64_t len)
+{
+    const uint8_t *at = machine_peek(m, pa, len);
+
+    if (at != NULL)
+        sanitize_racy_read(dst, at, len);
+    return at != NULL;
+}
+
 bool machine_poke(struct machine *m, uint64_t pa, const void *src, uint64_t len)
 {
     const uint8_t *at = machine_peek(m, pa, len);
@@ -219,9 +236,9 @@ bool machine_poke(struct machine *m, uint64_t pa, const void *src, uint64_t len)
     if (len == 0)
         return true;
     memory_mark_pointer(m, at, len);
-    memcpy((machine_is_window(m, pa, len) ? m->window + (pa - MACHINE_WINDOW_BASE)
-                                          : m->host_ram + (pa - MACHINE_HOST_BASE)),
-           src, len);
+    sanitize_racy_write((machine_is_window(m, pa, len) ? m->window + (pa - MACHINE_WINDOW_BASE)
+                                                       : m->host_ram + (pa - MACHINE_HOST_BASE)),
+                        src, len);
     return true;
 }
 

@@ -7,6 +7,7 @@
 #define TOUCHSTONE_HARNESS_MACHINE_SANITIZE_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 #if defined(__has_feature)
 #if __has_feature(address_sanitizer)
@@ -33,6 +34,11 @@
 #ifdef SANITIZE_MEMORY
 #include <sanitizer/msan_interface.h>
 #endif
+#ifdef SANITIZE_THREAD
+#include <sanitizer/tsan_interface.h>
+#else
+#include <string.h>
+#endif
 
 /* Any access to these bytes is an error from now on. */
 static inline void sanitize_forbid(const void *at, size_t len)
@@ -55,10 +61,46 @@ static inline void sanitize_allow(const void *at, size_t len)
 #endif
 }
 
-/* This flow of control is about to go on on the stack [bottom, bottom + size); *fake keeps what it comes back to. */
-static inline void sanitize_fiber_leave(void **fake, const void *bottom, size_t size)
+/* What ThreadSanitizer knows a flow of control by: the one that runs, and new ones. NULL in other builds. */
+static inline void *sanitize_fiber_now(void)
 {
-#if defined(SANITIZE_ADDRESS)
+#ifdef SANITIZE_THREAD
+    return __tsan_get_current_fiber();
+#else
+    return NULL;
+#endif
+}
+
+static inline void *sanitize_fiber_new(void)
+{
+#ifdef SANITIZE_THREAD
+    return __tsan_create_fiber(0);
+#else
+    return NULL;
+#endif
+}
+
+static inline void sanitize_fiber_end(void *thread)
+{
+#ifdef SANITIZE_THREAD
+    if (thread != NULL)
+        __tsan_destroy_fiber(thread);
+#else
+    (void)thread;
+#endif
+}
+
+/*
+ * This flow of control is about to go on as `thread`, on the stack [bottom, bottom + size); *fake keeps what it comes
+ * back to.
+ */
+static inline void sanitize_fiber_leave(void *thread, void **fake, const void *bottom, size_t size)
+{
+    (void)thread;
+#if defined(SANITIZE_THREAD)
+    (void)fake, (void)bottom, (void)size;
+    __tsan_switch_to_fiber(thread, 0);
+#elif defined(SANITIZE_ADDRESS)
     __sanitizer_start_switch_fiber(fake, bottom, size);
 #elif defined(SANITIZE_MEMORY)
     (void)fake;
@@ -78,6 +120,30 @@ static inline void sanitize_fiber_entered(void *fake, const void **bottom, size_
     __msan_finish_switch_fiber(bottom, size);
 #else
     (void)fake, (void)bottom, (void)size;
+#endif
+}
+
+/*
+ * Copy from or to memory that another hart may be writing at the same time, as the architecture allows. A race here is
+ * nobody's mistake, one with whoever does not expect it is.
+ */
+static inline void sanitize_racy_read(void *dst, const void *shared, size_t len)
+{
+#ifdef SANITIZE_THREAD
+    for (size_t i = 0; i < len; i++)
+        ((uint8_t *)dst)[i] = __atomic_load_n((const uint8_t *)shared + i, __ATOMIC_RELAXED);
+#else
+    memcpy(dst, shared, len);
+#endif
+}
+
+static inline void sanitize_racy_write(void *shared, const void *src, size_t len)
+{
+#ifdef SANITIZE_THREAD
+    for (size_t i = 0; i < len; i++)
+        __atomic_store_n((uint8_t *)shared + i, ((const uint8_t *)src)[i], __ATOMIC_RELAXED);
+#else
+    memcpy(shared, src, len);
 #endif
 }
 

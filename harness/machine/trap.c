@@ -177,11 +177,12 @@ static void load_world(struct machine *m, uint32_t h, bool host_guest)
 /* Hart `h` has left the monitor: park it, or let the chosen world run. */
 static void leave(struct machine *m, uint32_t h, bool host_guest)
 {
-    m->in_monitor--;
+    if (m->private->mode != MACHINE_THREADS)
+        m->in_monitor--;
     m->private->hart[h].busy = false;
     if (m->locks_held[h] != 0)
         violation_record(m, h, VIOLATION_LOCK, "the monitor left with a lock held");
-    if (m->monitor->hart[h].hsm_state != SBI_HSM_STARTED)
+    if (shared_load(&m->monitor->hart[h].hsm_state) != SBI_HSM_STARTED)
         m->hart[h].parked = true;
     if (m->hart[h].parked) {
         emit(m, EVENT_LEAVE_MONITOR, h, 0, 0, 0);
@@ -193,9 +194,10 @@ static void leave(struct machine *m, uint32_t h, bool host_guest)
 
 static void enter(struct machine *m, uint32_t h, uint64_t cause)
 {
-    m->in_monitor++;
+    if (m->private->mode != MACHINE_THREADS)
+        m->in_monitor++;
     m->private->hart[h].busy = true;
-    m->time++;
+    tick(m, 1);
     emit(m, EVENT_ENTER_MONITOR, h, cause, 0, 0);
 }
 
@@ -221,12 +223,26 @@ static void wake(struct machine *m, uint32_t h)
 
 /* --- machine software interrupts -------------------------------------------------------------------------------- */
 
+bool trap_host_interrupt_pending(const struct machine *m, uint32_t h)
+{
+    return (csr_interrupts_pending(m, h) & m->hart[h].csr[SLOT_mie] & (IRQ_S_BITS | IRQ_VS_BITS)) != 0;
+}
+
+/* A suspended hart wakes by what would end the host's wfi, too. */
+static bool resumes(const struct machine *m, uint32_t h)
+{
+    return m->hart[h].parked && shared_load(&m->monitor->hart[h].hsm_state) == SBI_HSM_SUSPENDED &&
+           trap_host_interrupt_pending(m, h);
+}
+
 bool trap_takes_msi(const struct machine *m, uint32_t h)
 {
     const struct machine_hart *hart = &m->hart[h];
 
-    if (!m->msip[h] || m->private->hart[h].busy || m->halted)
+    if (m->private->hart[h].busy || machine_halted(m))
         return false;
+    if (!machine_msip(m, h))
+        return resumes(m, h);
     return hart->parked || (hart->csr[SLOT_mie] & IRQ_BIT(IRQ_MSI)) != 0;
 }
 
@@ -277,7 +293,8 @@ static void forget_work(struct machine *m, uint32_t h)
 {
     bool alone = m->private->mode != MACHINE_SEQUENTIAL;
 
-    m->in_monitor = 0;
+    if (m->private->mode != MACHINE_THREADS)
+        m->in_monitor = 0;
     for (uint32_t i = alone ? h : 0; i < (alone ? h + 1 : m->config.harts); i++)
         m->private->hart[i].busy = false;
 }
@@ -287,7 +304,8 @@ static void outermost(struct machine *m, uint32_t h, const struct entry *entry)
 {
     jmp_buf back;
 
-    m->steps = 0;
+    if (m->private->mode != MACHINE_THREADS)
+        m->steps = 0;
     violation_unwind_to(&back);
     if (setjmp(back) == 0) {
         entry->run(m, h, entry);
@@ -348,16 +366,16 @@ enum trap_taker machine_trap(struct machine *m, uint32_t h, const struct trap *t
 {
     struct machine_hart *hart = &m->hart[h];
 
-    if (m->halted || hart->parked)
+    if (machine_halted(m) || hart->parked)
         return TAKEN_BY_NOBODY;
     enum trap_taker taker = taker_of(hart, t->cause);
     switch (taker) {
     case TAKEN_BY_GUEST:
-        m->time++;
+        tick(m, 1);
         deliver_to_guest(hart, t);
         break;
     case TAKEN_BY_HOST:
-        m->time++;
+        tick(m, 1);
         deliver_to_host(m, h, t);
         break;
     case TAKEN_BY_MONITOR:

@@ -20,6 +20,9 @@ jmp_buf *violation_unwind_to(jmp_buf *place)
 
 void violation_record(struct machine *m, uint32_t h, enum machine_violation_kind kind, const char *text)
 {
+    /* Harts that are threads may come here at the same time: the first one writes. */
+    if (m->private->mode == MACHINE_THREADS && __atomic_exchange_n(&m->private->violated, true, __ATOMIC_ACQ_REL))
+        return;
     if (m->violation.kind != VIOLATION_NONE)
         return;
     m->violation.kind = kind;
@@ -30,11 +33,16 @@ void violation_record(struct machine *m, uint32_t h, enum machine_violation_kind
 _Noreturn void violation_unwind(struct machine *m, uint32_t h, enum machine_violation_kind kind, const char *text)
 {
     violation_record(m, h, kind, text);
-    m->halted = true;
+    __atomic_store_n(&m->halted, true, __ATOMIC_RELAXED);
     if (unwind == NULL) {
         fprintf(stderr, "machine: hart %u: %s (outside of any trap)\n", (unsigned)h, text);
         abort();
     }
+    longjmp(*unwind, 1);
+}
+
+_Noreturn void violation_leave(void)
+{
     longjmp(*unwind, 1);
 }
 
@@ -43,4 +51,5 @@ void machine_violation_clear(struct machine *m)
     m->violation.kind = VIOLATION_NONE;
     m->violation.hart = 0;
     m->violation.text[0] = '\0';
+    m->private->violated = false;
 }

@@ -66,7 +66,8 @@ static bool read_pte(const struct machine *m, uint32_t h, uint64_t pa, uint64_t 
 
     if (at == NULL || (pmp_access(m, h, pa, 8) & PMP_R) == 0)
         return false;
-    memcpy(pte, at, 8);
+    /* The hardware reads an entry at once, and the monitor may be writing it. */
+    *pte = __atomic_load_n((const uint64_t *)(const void *)at, __ATOMIC_ACQUIRE);
     return true;
 }
 
