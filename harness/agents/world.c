@@ -121,6 +121,12 @@ static void perform(struct agent_step *s)
     case OP_COUNT: return;
     case OP_CONSOLE_INPUT:
     case OP_TIME: environment(s); return;
+    case OP_IRQ: /* also reaches a hart that is suspended */
+        if (s->m->monitor->hart[s->hart].hsm_state == SBI_HSM_SUSPENDED) {
+            environment(s);
+            return;
+        }
+        break;
     default: break;
     }
     if (!agent_hart_runs(s->m, s->hart) || preempted(s) || !agent_hart_runs(s->m, s->hart))

@@ -114,6 +114,7 @@ static uint64_t hash_monitor_hart(uint64_t hash, const struct machine *m, const 
     hash = mix(hash, h->hsm_state);
     hash = mix(hash, h->hsm_start);
     hash = mix(hash, h->hsm_opaque);
+    hash = mix(hash, h->hsm_fresh);
     hash = mix(hash, h->ipi_request);
     hash = mix(hash, h->fence_wanted);
     return mix(hash, h->fence_done);

@@ -421,19 +421,47 @@ static void guest_to_guest(struct world *w, uint32_t h, const struct entry *e)
 }
 
 /* A hart that was stopped and runs now: the registers that HSM names, everything else from reset. */
-static void check_start(struct world *w, uint32_t h)
+static void check_start(struct world *w, uint32_t h, uint64_t entry, uint64_t opaque)
 {
     struct world_image start = {.priv = PRIV_S};
-    const struct hart *hart = &w->machine->monitor->hart[h];
 
     start.x[A0] = h;
-    start.x[A1] = hart->hsm_opaque;
+    start.x[A1] = opaque;
     same_gprs(w, h, &start, 0, "start-state", "when the hart starts");
     same_fp(w, h, &start, "start-state", "when the hart starts");
-    same_pc(w, h, hart->hsm_start, "start-state", "where the hart starts");
+    same_pc(w, h, entry, "start-state", "where the hart starts");
     if (machine_csr_read(w->machine, h, 0x180) != 0 || (machine_csr_read(w->machine, h, 0x100) & 2) != 0)
         oracle_report(w, ORACLE_OWN, S1_ISOLATION, "start-state",
                       "hart %u starts with translation or interrupts switched on", h);
+}
+
+/*
+ * A hart that runs again after a suspension: as it was with the answer of the call, or fresh where it asked to go on. What it
+ * asked for is in the registers that it had when the monitor took it: nothing loads them while it is parked.
+ */
+static void check_resume(struct world *w, uint32_t h, const struct entry *e)
+{
+    struct world_image as_it_was = e->before;
+
+    if ((uint32_t)e->before.x[A0] == SBI_HSM_SUSPEND_NON_RETENTIVE) {
+        check_start(w, h, e->before.x[A0 + 1], e->before.x[A0 + 2]);
+        return;
+    }
+    as_it_was.x[A0] = as_it_was.x[A1] = 0;
+    same_gprs(w, h, &as_it_was, 0, "resume-state", "when the hart resumes");
+    same_fp(w, h, &as_it_was, "resume-state", "when the hart resumes");
+    same_pc(w, h, as_it_was.pc + 4, "resume-state", "where the hart resumes");
+    same_host_csrs(w, h, &as_it_was, 0, "when the hart resumes");
+}
+
+/* Suspended before this step, or by a call of this step that was not refused. */
+static bool was_suspended(const struct world *w, uint32_t h, const struct entry *e)
+{
+    const struct oracle_state *o = w->oracle_state;
+
+    if (o->hsm[h] == SBI_HSM_SUSPENDED)
+        return true;
+    return h == o->hart && o->call.made && o->call.ok && e->call == CALL_hsm_hart_suspend;
 }
 
 void registers_noted(struct world *w)
@@ -453,8 +481,13 @@ void registers_after(struct world *w)
         const struct entry *e = &o->entry[h];
         bool guest = machine_in_guest(w->machine, h);
         bool started = w->machine->monitor->hart[h].hsm_state == SBI_HSM_STARTED;
+        const struct hart *hart = &w->machine->monitor->hart[h];
+        if (started && e->entered && !guest && was_suspended(w, h, e)) {
+            check_resume(w, h, e);
+            continue;
+        }
         if (started && o->hsm[h] != SBI_HSM_STARTED && !guest) {
-            check_start(w, h);
+            check_start(w, h, hart->hsm_start, hart->hsm_opaque);
             continue;
         }
         if (!e->entered)

@@ -160,6 +160,9 @@ static bool may_be_accepted(const struct world *w, const struct host_call *c)
     case CALL_rfence_hfence_vvma: return hart_mask(w, a[0], a[1]);
     case CALL_hsm_hart_start: return hart_start(w, a);
     case CALL_hsm_hart_get_status: return a[0] < w->machine->config.harts;
+    case CALL_hsm_hart_suspend:
+        return (uint32_t)a[0] == SBI_HSM_SUSPEND_RETENTIVE ||
+               ((uint32_t)a[0] == SBI_HSM_SUSPEND_NON_RETENTIVE && host_range(w, a[1], 2, 2));
     case CALL_dbcn_console_write:
     case CALL_dbcn_console_read: return a[0] == 0 || (a[2] == 0 && host_range(w, a[1], a[0], 1));
     case CALL_nacl_set_shmem:

@@ -60,8 +60,10 @@ static void follow_fence(struct world *w)
     if (o->call.ok && (o->call.id == CALL_covh_global_fence || o->call.id == CALL_covh_local_fence))
         o->fence_seen[o->hart] = o->fence_current;
     for (uint32_t i = 0; i < w->machine->config.harts; i++) {
-        bool starts = !online(o->hsm[i]) && online(w->machine->monitor->hart[i].hsm_state);
-        if (!starts)
+        bool started = w->machine->monitor->hart[i].hsm_state == SBI_HSM_STARTED;
+        bool suspended_here = i == o->hart && o->call.ok && o->call.id == CALL_hsm_hart_suspend;
+        /* Whoever starts or resumes has caught up. */
+        if (!started || (o->hsm[i] == SBI_HSM_STARTED && !suspended_here))
             continue;
         o->fence_seen[i] = o->fence_current;
     }

@@ -86,19 +86,35 @@ bool monitor_boot_hart(struct hart *h, bool boot, uint64_t entry, uint64_t opaqu
     return true;
 }
 
+/* A suspended hart whose time has come is on its way back: RESUME_PENDING. Nobody else takes it out of SUSPENDED. */
+static bool leave_suspension(struct hart *h)
+{
+    if (shared_load(&h->hsm_state) != SBI_HSM_SUSPENDED || !hal_host_interrupt_pending(h))
+        return false;
+    hal_lock(h, &h->monitor->pages_lock);
+    shared_store(&h->hsm_state, SBI_HSM_RESUME_PENDING);
+    hal_unlock(h, &h->monitor->pages_lock);
+    return true;
+}
+
 bool monitor_hart_wake(struct hart *h)
 {
-    /* A request left from before the hart stopped: serving it is harmless, and no requester waits for ever. */
+    /*
+     * A hart that parks serves what others ask of it: they wait for a suspended one, and for a stopped one a request left
+     * from before is harmless. What comes after this is served when the hart is back in its world.
+     */
     ipi_serve(h);
+    bool resume = leave_suspension(h);
     hal_lock(h, &h->monitor->pages_lock);
     bool start = h->hsm_state == SBI_HSM_START_PENDING;
     uint64_t entry = h->hsm_start;
     uint64_t opaque = h->hsm_opaque;
     hal_unlock(h, &h->monitor->pages_lock);
-    /* Whatever happened to the hart while it was stopped, it is closed off again before the host gets it. */
-    if (!start || !isolation_init(h))
+    /* Whatever happened to the hart meanwhile, it is closed off again before the host gets it. */
+    if ((!start && !resume) || !isolation_init(h))
         return false;
-    world_start_host(h, entry, opaque);
+    if (start || h->hsm_fresh)
+        world_start_host(h, entry, opaque);
     hart_go_online(h);
     return true;
 }

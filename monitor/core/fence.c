@@ -8,7 +8,8 @@
 static bool hart_online(const struct hart *h)
 {
     uint32_t state = shared_load(&h->hsm_state);
-    return state == SBI_HSM_STARTED || state == SBI_HSM_SUSPENDED;
+    return state == SBI_HSM_STARTED || state == SBI_HSM_SUSPENDED || state == SBI_HSM_SUSPEND_PENDING ||
+           state == SBI_HSM_RESUME_PENDING;
 }
 
 bool fence_completed(const struct monitor *m, uint64_t version)

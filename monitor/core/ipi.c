@@ -27,9 +27,12 @@ static bool in_set(struct hart_set set, uint32_t hart)
     return (set.bits >> hart & 1u) != 0;
 }
 
-static bool is_started(const struct hart *h)
+/* Does the hart serve requests in its own time? A suspended one does; a stopped one serves none until it starts. */
+static bool is_reachable(const struct hart *h)
 {
-    return shared_load(&h->hsm_state) == SBI_HSM_STARTED;
+    uint32_t state = shared_load(&h->hsm_state);
+    return state == SBI_HSM_STARTED || state == SBI_HSM_SUSPENDED || state == SBI_HSM_SUSPEND_PENDING ||
+           state == SBI_HSM_RESUME_PENDING;
 }
 
 static void fence_now(struct hart *h, uint32_t kinds)
@@ -45,7 +48,7 @@ void ipi_send_ssip(struct hart *h, struct hart_set targets)
     struct monitor *m = h->monitor;
     for (uint32_t i = 0; i < m->platform.harts; i++) {
         struct hart *target = &m->hart[i];
-        if (!in_set(targets, i) || !is_started(target))
+        if (!in_set(targets, i) || !is_reachable(target))
             continue;
         if (target == h) {
             hal_host_ssip_set(h);
@@ -59,7 +62,7 @@ void ipi_send_ssip(struct hart *h, struct hart_set targets)
 /* Has `target` fenced for `ticket`, or does it execute nothing that could use an old translation? */
 static bool fence_reached(const struct hart *target, uint32_t ticket)
 {
-    return (int32_t)(shared_load(&target->fence_done) - ticket) >= 0 || !is_started(target);
+    return (int32_t)(shared_load(&target->fence_done) - ticket) >= 0 || !is_reachable(target);
 }
 
 void ipi_remote_fence(struct hart *h, struct hart_set targets, uint32_t kind)
@@ -68,7 +71,7 @@ void ipi_remote_fence(struct hart *h, struct hart_set targets, uint32_t kind)
     uint32_t ticket[MONITOR_MAX_HARTS] = {0};
     for (uint32_t i = 0; i < m->platform.harts; i++) {
         struct hart *target = &m->hart[i];
-        if (!in_set(targets, i) || !is_started(target) || target == h)
+        if (!in_set(targets, i) || !is_reachable(target) || target == h)
             continue;
         /* The request first: who sees the ticket has it, or has served it already. */
         shared_or(&target->ipi_request, kind);

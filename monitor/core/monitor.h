@@ -110,8 +110,9 @@ struct hart {
     struct nonconf_addr shmem; /* NACL mailbox of this hart, 12 KiB of host memory */
 
     uint32_t hsm_state; /* enum sbi_hsm_state, shared word */
-    uint64_t hsm_start; /* written by the starting hart before START_PENDING */
+    uint64_t hsm_start; /* written by the starting hart before START_PENDING, or by this one before SUSPENDED */
     uint64_t hsm_opaque;
+    bool hsm_fresh;        /* SUSPENDED: non-retentive, goes on at hsm_start and not where it was */
     uint32_t ipi_request;  /* shared word, IPI_REQUEST_* */
     uint32_t fence_wanted; /* shared word: fence requests made to this hart, modulo 2^32 */
     uint32_t fence_done;   /* shared word: last value of fence_wanted that this hart has fenced for */
@@ -164,8 +165,8 @@ bool monitor_boot_hart(struct hart *h, bool boot, uint64_t entry, uint64_t opaqu
 void monitor_trap(struct hart *h, const struct trap *t);
 
 /*
- * A STOPPED hart was woken by a machine software interrupt: serve it. True when the hart has become STARTED and
- * the port must load *h->frame and continue there; false when it has to park again.
+ * A STOPPED or SUSPENDED hart was woken: serve its machine software interrupt, if there is one. True when the hart has
+ * become STARTED and the port must load *h->frame and continue there; false when it has to park again.
  */
 bool monitor_hart_wake(struct hart *h);
 

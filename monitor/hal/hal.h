@@ -126,9 +126,13 @@ void hal_relax(struct hart *h);
 /* Set mip.SSIP of this hart: the supervisor software interrupt of the host. */
 void hal_host_ssip_set(struct hart *h);
 
+/* Is an interrupt pending on this hart that the host has enabled for itself, as the host's own wfi would ask? */
+bool hal_host_interrupt_pending(struct hart *h);
+
 /*
- * Wait in M-mode for a machine software interrupt of this hart. On hardware, returns when one is pending; the
- * simulated machine returns at once and calls monitor_hart_wake when one arrives.
+ * Wait in M-mode for a machine software interrupt of this hart; while h->hsm_state is SUSPENDED, also for what
+ * hal_host_interrupt_pending asks about. On hardware, returns when one is pending; the simulated machine returns at once
+ * and calls monitor_hart_wake when one arrives.
  */
 void hal_park(struct hart *h);
 

@@ -17,6 +17,7 @@
 
 #define MIX_MSI (UINT64_C(1) << 3)  /* machine software interrupt in mie and mip */
 #define MIX_SSIP (UINT64_C(1) << 1) /* supervisor software interrupt */
+#define MIX_MACHINE UINT64_C(0x888) /* software, timer and external interrupt of M-mode */
 
 /* Orders memory and device accesses of this hart, both ways. */
 static void fence_full(void)
@@ -252,13 +253,20 @@ void hal_host_ssip_set(struct hart *h)
     csr_set(CSR_MIP, MIX_SSIP);
 }
 
-void hal_park(struct hart *h)
+bool hal_host_interrupt_pending(struct hart *h)
 {
     (void)h;
+    return (csr_read(CSR_MIP) & csr_read(CSR_MIE) & ~MIX_MACHINE) != 0;
+}
+
+void hal_park(struct hart *h)
+{
     /* wfi wakes on what mie enables, also while mstatus.MIE masks the trap. */
     uint64_t mie = csr_read(CSR_MIE);
-    csr_write(CSR_MIE, MIX_MSI);
-    while ((csr_read(CSR_MIP) & MIX_MSI) == 0)
+    bool suspended = shared_load(&h->hsm_state) == SBI_HSM_SUSPENDED;
+    uint64_t enabled = MIX_MSI | (suspended ? mie & ~MIX_MACHINE : 0);
+    csr_write(CSR_MIE, enabled);
+    while ((csr_read(CSR_MIP) & enabled) == 0)
         __asm__ volatile("wfi" : : : "memory");
     csr_write(CSR_MIE, mie);
 }
