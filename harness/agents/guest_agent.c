@@ -5,7 +5,10 @@
  */
 #include "harness/agents/agent.h"
 
+#include <string.h>
+
 #include "harness/agents/marker.h"
+#include "harness/oracles/ni.h"
 
 #define INSN_WFI 0x10500073u
 #define HSTATUS_VTW (UINT64_C(1) << 21)
@@ -25,10 +28,37 @@ static void guest_call(struct agent_step *s)
         guest_ecall(s, call->fid | (s->a[6] & 0x3f) << 26, call->eid);
 }
 
+/*
+ * What the twin of this world stores to the guest's own memory is something else, unless it could be a page-table entry
+ * or the start of an instruction: what the guest does must not depend on it. The translation that the store just used
+ * says where it went.
+ */
+static void store_secret(struct agent_step *s, uint64_t value)
+{
+    const struct machine_hart *hart = &s->m->hart[s->hart];
+    uint64_t other = value ^ NI_MEMORY_SECRET;
+
+    if ((value & 3) != 0)
+        return;
+    for (unsigned i = 0; i < MACHINE_TLB_ENTRIES; i++) {
+        const struct tlb_entry *e = &hart->tlb[i];
+        uint64_t pa = e->pa_page << 12 | (s->a[0] & 0xfff);
+        uint64_t now;
+        const uint8_t *bytes = machine_peek(s->m, pa, sizeof(now));
+        if (!e->valid || !e->virt || e->va_page != s->a[0] >> 12 || !machine_is_window(s->m, pa, sizeof(now)))
+            continue;
+        memcpy(&now, bytes, sizeof(now));
+        if (now == value)
+            machine_poke(s->m, pa, &other, sizeof(other));
+    }
+}
+
 static void guest_access(struct agent_step *s, enum access_kind kind, unsigned width, uint64_t value)
 {
     struct access_result r = machine_access(s->m, s->hart, s->a[0], kind, width, value);
 
+    if (r.ok && kind == ACCESS_STORE && width == 8 && s->w->is_twin)
+        store_secret(s, value);
     if (r.ok)
         agent_see_value(s, kind == ACCESS_STORE ? 0 : r.value);
     else
@@ -122,21 +152,22 @@ void guest_plant_markers(struct world *w, uint32_t hart)
     const struct hart *monitor_hart = &m->monitor->hart[hart];
     uint64_t tvm = monitor_hart->tvm_slot < MONITOR_MAX_TVMS ? m->monitor->tvm[monitor_hart->tvm_slot].id : 0;
     uint32_t vcpu = monitor_hart->vcpu_id;
+    uint64_t secret = w->is_twin ? NI_REGISTER_SECRET : 0;
     struct trap t;
     uint64_t value;
 
     for (unsigned i = 1; i < 32; i++) {
         if (h->x[i] == 0 && (i < A0 || i > A7))
-            h->x[i] = marker_value(tvm, vcpu, i);
+            h->x[i] = marker_value(tvm, vcpu, i) ^ secret;
     }
     for (unsigned i = 0; i < 32; i++) {
         if (h->f[i] == 0)
-            h->f[i] = marker_value(tvm, vcpu, 32 + i);
+            h->f[i] = marker_value(tvm, vcpu, 32 + i) ^ secret;
     }
     if (h->fcsr == 0)
-        h->fcsr = 0x60 | (vcpu & 0xf); /* a rounding mode and flags that the host did not choose */
+        h->fcsr = 0x60 | ((vcpu ^ secret >> 5) & 0xf); /* a rounding mode and flags that the host did not choose */
     for (unsigned i = 0; i < sizeof(csrs) / sizeof(csrs[0]); i++) {
         if (machine_csr_access_read(m, hart, csrs[i], &value, &t) && value == 0)
-            machine_csr_access_write(m, hart, csrs[i], marker_value(tvm, vcpu, csrs[i]), &t);
+            machine_csr_access_write(m, hart, csrs[i], marker_value(tvm, vcpu, csrs[i]) ^ secret, &t);
     }
 }

@@ -9,7 +9,9 @@
 #include <string.h>
 
 #include "harness/agents/agent.h"
+#include "harness/oracles/ni.h"
 #include "harness/oracles/oracle.h"
+#include "harness/oracles/ref.h"
 
 #define TRACE_FRAME_BYTES 4096u
 
@@ -44,6 +46,14 @@ struct world *world_create(const struct machine_config *config, uint32_t oracles
         world_destroy(w);
         return NULL;
     }
+    if ((oracles & ORACLE_NI) != 0) {
+        w->twin = world_create(config, 0);
+        if (w->twin == NULL) {
+            world_destroy(w);
+            return NULL;
+        }
+        w->twin->is_twin = true;
+    }
     world_reset(w);
     return w;
 }
@@ -52,6 +62,7 @@ void world_destroy(struct world *w)
 {
     if (w == NULL)
         return;
+    world_destroy(w->twin);
     oracle_destroy(w);
     if (w->machine != NULL)
         machine_destroy(w->machine);
@@ -66,6 +77,8 @@ void world_reset(struct world *w)
     w->step = 0;
     memset(&w->finding, 0, sizeof(w->finding));
     oracle_reset(w);
+    if (w->twin != NULL)
+        world_reset(w->twin);
 }
 
 uint64_t world_resolve(const struct world *w, const struct trace_op *op, unsigned index)
@@ -90,7 +103,7 @@ uint64_t world_resolve(const struct world *w, const struct trace_op *op, unsigne
 
 bool agent_hart_runs(const struct machine *m, uint32_t h)
 {
-    return !m->halted && !m->hart[h].parked;
+    return !machine_halted(m) && !m->hart[h].parked;
 }
 
 /*
@@ -103,7 +116,7 @@ static bool preempted(struct agent_step *s)
     struct machine *m = s->m;
     bool guest = machine_in_guest(m, s->hart);
 
-    if (!guest && !m->msip[s->hart])
+    if (!guest && !machine_msip(m, s->hart))
         return false;
     uint64_t pc = m->hart[s->hart].pc;
     enum trap_taker taker = machine_take_interrupt(m, s->hart);
@@ -170,11 +183,20 @@ bool world_step(struct world *w, const struct trace_op *op, struct step_result *
     if (op->op != OP_EXPECT && op->op != OP_NOP) {
         for (unsigned i = 0; i < 8; i++)
             s.a[i] = world_resolve(w, op, i);
+        if (w->twin != NULL)
+            ni_before(w, s.hart);
         oracle_before(w, s.hart, op);
         perform(&s);
         oracle_after(w, s.hart, op);
+        if ((w->oracles & ORACLE_REF) != 0)
+            ref_after(w);
         if (s.result->kind == EXPECT_ENTER)
             guest_plant_markers(w, s.hart);
+        if (w->twin != NULL && !w->finding.found) {
+            struct step_result twin;
+            world_step(w->twin, op, &twin);
+            ni_after(w, s.hart, s.result, &twin);
+        }
     }
     if (!w->finding.found && (w->step + 1) % STEPS_PER_AUDIT == 0)
         oracle_audit(w);
@@ -210,6 +232,7 @@ const char *oracle_name(uint32_t oracle)
     case ORACLE_LIV: return "LIV";
     case ORACLE_ORD: return "ORD";
     case ORACLE_REF: return "REF";
+    case ORACLE_NI: return "NI";
     default: return "none";
     }
 }

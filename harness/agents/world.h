@@ -16,6 +16,7 @@
 #define ORACLE_LIV 0x02u /* locks, budget, fatal stops: what the machine reports as violations */
 #define ORACLE_ORD 0x04u /* order rules on events: fences after PMP and hgatp changes, scrub before release */
 #define ORACLE_REF 0x08u /* answers, exits and abstract state equal those of a model of the ABI */
+#define ORACLE_NI 0x10u  /* what the host sees does not depend on a guest's secrets: a second world says so */
 #define ORACLE_ALL 0x07u
 
 /* Severity: what is broken, most serious first. */
@@ -51,6 +52,9 @@ struct world {
     uint64_t calls; /* ecalls made since world_create, both agents */
     struct finding finding;
     struct oracle_state *oracle_state;
+    struct world *twin;   /* NI: the world with other secrets; NULL without it */
+    bool is_twin;         /* this is it */
+    uint64_t ni_x[2][32]; /* NI: registers of the acting hart before the operation, here and in the twin */
 };
 
 /* NULL when memory is short or the configuration is impossible. */

@@ -5,7 +5,8 @@
  *   seeds    the shipped corpus as it is
  *   mixed    traces mutated from it with a fixed seed: what a fuzzer really runs
  *
- * each with all oracles, with OWN alone and with none; and what resetting a world costs.
+ * each with all oracles, with OWN alone and with none; what resetting a world costs; and how many pages per second the
+ * longest call, promote_to_tvm, takes over.
  */
 #include "harness/cli/cli.h"
 
@@ -248,6 +249,11 @@ static int bench(struct bench *b, const char *seeds, const char *json)
     printf("%zu seeds, %zu mixed traces, one core\n", b->seeds.count, b->mixed.count);
     if (!measure_set(b, "seeds", &b->seeds) || !measure_set(b, "mixed", &b->mixed) || !measure_reset(b))
         return cli_error(CLI_ENVIRONMENT, "no memory for a machine");
+    double pages;
+
+    if (!bench_promote(b->seconds, &pages))
+        return cli_error(CLI_ENVIRONMENT, "promote_to_tvm could not be measured");
+    add_row(b, "promote-pages", pages, "pages/CPU-s");
     return json ? write_fragment(b, json) : CLI_CLEAN;
 }
 

@@ -5,6 +5,8 @@
  */
 #include "harness/oracles/ref.h"
 
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -78,16 +80,35 @@ void ref_reset(struct world *w)
         r->hart[h].tvm = REF_TVMS;
     }
     r->lost = false;
+    r->disagrees = false;
     r->judged = 0;
 }
 
 /* --- the monitor's state against the model's -------------------------------------------------------------------- */
 
+static void say(struct world *w, enum severity severity, const char *property, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+
+static void say(struct world *w, enum severity severity, const char *property, const char *format, ...)
+{
+    struct ref *r = ref_of(w);
+    va_list list;
+
+    if (r->disagrees)
+        return;
+    r->disagrees = true;
+    r->severity = severity;
+    r->property = property;
+    va_start(list, format);
+    vsnprintf(r->text, sizeof(r->text), format, list);
+    va_end(list);
+}
+
 static void disagree(struct world *w, const char *property, const char *what, uint64_t number, uint64_t is,
                      uint64_t wanted)
 {
-    oracle_report(w, ORACLE_REF, S5_MODEL, property, "%s %llu: the monitor says 0x%llx, the model 0x%llx", what,
-                  (unsigned long long)number, (unsigned long long)is, (unsigned long long)wanted);
+    say(w, S5_MODEL, property, "%s %llu: the monitor says 0x%llx, the model 0x%llx", what, (unsigned long long)number,
+        (unsigned long long)is, (unsigned long long)wanted);
 }
 
 static enum ref_frame_state frame_state(uint8_t state)
@@ -239,12 +260,22 @@ static void compare_tvms(struct world *w)
         disagree(w, "tvm", "number of TVMs", 0, theirs, mine);
 }
 
+void ref_after(struct world *w)
+{
+    struct ref *r = ref_of(w);
+
+    if (r->disagrees)
+        oracle_report(w, ORACLE_REF, r->severity, r->property, "%s", r->text);
+    r->disagrees = false;
+}
+
 void ref_audit(struct world *w)
 {
     if ((w->oracles & ORACLE_REF) == 0 || ref_of(w)->lost || w->finding.found || w->machine->halted)
         return;
     compare_frames(w);
     compare_tvms(w);
+    ref_after(w);
 }
 
 /* --- following what cannot be predicted ------------------------------------------------------------------------- */
@@ -310,8 +341,6 @@ static void follow(struct world *w, uint32_t hart, const struct ref_entry *e)
 
     if (promote && (int64_t)x[A0] == SBI_SUCCESS)
         follow_new_tvm(w, x[A1]);
-    for (uint32_t i = 0; i < w->machine->config.harts; i++)
-        r->hart[i].hsm = w->machine->monitor->hart[i].hsm_state;
     if (e->from_guest && h->tvm < REF_TVMS && !in_guest) {
         struct ref_tvm *t = &r->tvm[h->tvm];
         struct ref_vcpu *v = &t->vcpu[h->vcpu];
@@ -328,18 +357,40 @@ static void follow(struct world *w, uint32_t hart, const struct ref_entry *e)
 
 /* --- hooks ------------------------------------------------------------------------------------------------------ */
 
+/* A suspended hart wakes when something pends, not when somebody calls. It has fenced on its way. */
+static void see_awake(struct world *w)
+{
+    struct ref *r = ref_of(w);
+
+    for (uint32_t i = 0; i < w->machine->config.harts; i++) {
+        if (r->hart[i].hsm != SBI_HSM_SUSPENDED || w->machine->monitor->hart[i].hsm_state != SBI_HSM_STARTED)
+            continue;
+        r->hart[i].hsm = SBI_HSM_STARTED;
+        r->hart[i].seen = r->fence;
+    }
+}
+
 void ref_enter(struct world *w, uint32_t hart, const struct ref_trap *trap)
 {
     struct ref *r = ref_of(w);
     struct ref_entry *e = &r->entry[hart];
 
-    if (r->lost || trap->cause == MACHINE_SOFTWARE || w->machine->hart[hart].parked)
+    if (r->lost)
+        return;
+    see_awake(w);
+    if (w->machine->hart[hart].parked)
+        return;
+    /* The monitor's own interrupt is none of anybody's business, unless it comes to end the guest. */
+    uint32_t tvm = r->hart[hart].tvm;
+    if (trap->cause == MACHINE_SOFTWARE && (tvm == REF_TVMS || r->tvm[tvm].state != REF_DEAD))
         return;
     e->open = true;
     e->from_guest = r->hart[hart].tvm < REF_TVMS;
     memcpy(e->x, w->machine->hart[hart].x, sizeof(e->x));
     if (e->from_guest)
-        e->answer = trap->cause == CAUSE_VS_ECALL ? ref_guest_call(w, hart, e->x) : ref_guest_trap(w, hart, trap);
+        e->answer = trap->cause == MACHINE_SOFTWARE ? (struct ref_answer){.kind = ANSWER_UNKNOWN}
+                    : trap->cause == CAUSE_VS_ECALL ? ref_guest_call(w, hart, e->x)
+                                                    : ref_guest_trap(w, hart, trap);
     else if (trap->cause == CAUSE_HS_ECALL)
         e->answer = ref_host_call(w, hart, e->x);
     else
@@ -351,11 +402,11 @@ static void compare_result(struct world *w, uint32_t hart, const struct ref_answ
     const uint64_t *x = w->machine->hart[hart].x;
 
     if (x[A0] != (uint64_t)want->error)
-        oracle_report(w, ORACLE_REF, S4_ABI, "result", "hart %u: the call answered %lld, the model says %lld", hart,
-                      (long long)x[A0], (long long)want->error);
+        say(w, S4_ABI, "result", "hart %u: the call answered %lld, the model says %lld", hart, (long long)x[A0],
+            (long long)want->error);
     if (!want->any_value && x[A1] != want->value)
-        oracle_report(w, ORACLE_REF, S4_ABI, "value", "hart %u: the call's value is 0x%llx, the model says 0x%llx",
-                      hart, (unsigned long long)x[A1], (unsigned long long)want->value);
+        say(w, S4_ABI, "value", "hart %u: the call's value is 0x%llx, the model says 0x%llx", hart,
+            (unsigned long long)x[A1], (unsigned long long)want->value);
 }
 
 static uint64_t mailbox(const struct world *w, uint32_t hart, uint64_t offset)
@@ -371,8 +422,8 @@ static uint64_t mailbox(const struct world *w, uint32_t hart, uint64_t offset)
 static void same(struct world *w, const char *what, uint32_t hart, uint64_t is, uint64_t wanted)
 {
     if (is != wanted)
-        oracle_report(w, ORACLE_REF, S5_MODEL, "exit", "hart %u: %s of the exit is 0x%llx, the model says 0x%llx", hart,
-                      what, (unsigned long long)is, (unsigned long long)wanted);
+        say(w, S5_MODEL, "exit", "hart %u: %s of the exit is 0x%llx, the model says 0x%llx", hart, what,
+            (unsigned long long)is, (unsigned long long)wanted);
 }
 
 static void compare_exit(struct world *w, uint32_t hart, const struct ref_answer *want)
@@ -402,11 +453,10 @@ static bool same_way(struct world *w, uint32_t hart, const struct ref_entry *e)
                  : kind == ANSWER_RESULT && !e->from_guest ? !in_guest && !parked
                                                            : in_guest;
     if (!right)
-        oracle_report(w, ORACLE_REF, S5_MODEL, "way", "hart %u: the model says %s, but the hart is %s", hart,
-                      ways[kind],
-                      parked     ? "parked"
-                      : in_guest ? "in the guest"
-                                 : "in the host");
+        say(w, S5_MODEL, "way", "hart %u: the model says %s, but the hart is %s", hart, ways[kind],
+            parked     ? "parked"
+            : in_guest ? "in the guest"
+                       : "in the host");
     return right;
 }
 
@@ -416,7 +466,7 @@ static bool left_instead(struct world *w, uint32_t hart, struct ref_entry *e)
     if (!e->answer.or_exit || machine_in_guest(w->machine, hart))
         return false;
     struct ref_answer exit = {.kind = ANSWER_EXIT, .scause = CAUSE_VS_ECALL};
-    exit.a[0] = e->x[A0];
+    exit.a[0] = e->x[A1] == UINT64_MAX ? 0 : e->x[A0]; /* a mask that does not count */
     exit.a[1] = e->x[A1];
     exit.a[6] = e->x[16];
     exit.a[7] = e->x[17];

@@ -149,6 +149,10 @@ struct ref {
     struct ref_entry entry[MONITOR_MAX_HARTS];
     bool lost;       /* something happened that the model does not follow: silent until reset */
     uint32_t judged; /* answers compared since reset */
+    bool disagrees;  /* in this step, as the rest says: reported when no other oracle knows better */
+    enum severity severity;
+    const char *property;
+    char text[160];
 };
 
 /* Trap that brought a hart into the monitor. */
@@ -162,6 +166,8 @@ void ref_destroy(struct world *w);
 void ref_reset(struct world *w);
 void ref_enter(struct world *w, uint32_t hart, const struct ref_trap *trap);
 void ref_leave(struct world *w, uint32_t hart);
+/* After the operation: report the first disagreement. Other oracles that saw the same name it more precisely. */
+void ref_after(struct world *w);
 /* Everything, from nothing. */
 void ref_audit(struct world *w);
 

@@ -111,12 +111,24 @@ static struct ref_answer send_ipi(const struct guest *c)
     return answer;
 }
 
+/* A vCPU starts with translation off: where, is a guest-physical address in memory that is the guest's own. */
+static bool entry_valid(const struct guest *c, uint64_t pc)
+{
+    int region = ref_region_at(c->t, pc);
+
+    return pc % 2 == 0 && (region == REF_CONFIDENTIAL || region == REF_CONFIDENTIAL_REMOVABLE);
+}
+
 static struct ref_answer hart_start(const struct guest *c)
 {
     if (c->a[0] >= REF_VCPUS || c->t->vcpu[c->a[0]].state == REF_VCPU_ABSENT)
         return answer_error(SBI_ERR_INVALID_PARAM);
+    if (c->t->vcpu[c->a[0]].state == REF_VCPU_DEAD)
+        return answer_error(SBI_ERR_INVALID_PARAM);
     if (c->t->vcpu[c->a[0]].state != REF_VCPU_STOPPED)
-        return c->t->vcpu[c->a[0]].state == REF_VCPU_DEAD ? unknown : answer_error(SBI_ERR_ALREADY_AVAILABLE);
+        return answer_error(SBI_ERR_ALREADY_AVAILABLE);
+    if (!c->t->followed && !entry_valid(c, c->a[1]))
+        return answer_error(SBI_ERR_INVALID_ADDRESS);
     c->t->vcpu[c->a[0]].state = REF_VCPU_RUNNABLE;
     return exit_call(c, 1, 0, REF_VCPU_RUNNABLE);
 }
@@ -147,6 +159,10 @@ static struct ref_answer hart_suspend(const struct guest *c)
         return answer_error(SBI_ERR_INVALID_PARAM);
     if (type != 0 && type != SUSPEND_NON_RETENTIVE)
         return answer_error(SBI_ERR_NOT_SUPPORTED);
+    if (type != 0 && c->t->followed)
+        return unknown;
+    if (type != 0 && !entry_valid(c, c->a[1]))
+        return answer_error(SBI_ERR_INVALID_ADDRESS);
     return exit_call(c, 0, 0, REF_VCPU_SUSPENDED);
 }
 
@@ -160,7 +176,10 @@ static struct ref_answer system_reset(const struct guest *c)
     if (type > 2 || (reason > 1 && reason < 0xe0000000u))
         return answer_error(SBI_ERR_INVALID_PARAM);
     c->t->state = REF_DEAD;
-    return exit_call(c, 2, 1, REF_VCPU_DEAD);
+    struct ref_answer answer = exit_call(c, 2, 1, REF_VCPU_DEAD);
+    answer.a[0] = type;
+    answer.a[1] = reason;
+    return answer;
 }
 
 static struct ref_answer console(const struct guest *c)
@@ -168,7 +187,7 @@ static struct ref_answer console(const struct guest *c)
     uint32_t shared = 1u << REF_SHARED;
 
     if (c->a[0] == 0)
-        return unknown;
+        return answer_value(0);
     if (c->a[2] != 0 || !ref_gpa_range(c->t, c->a[1], c->a[0], 1) ||
         !ref_region_covers(c->t, c->a[1], c->a[0], shared, false))
         return answer_error(SBI_ERR_INVALID_PARAM);
@@ -178,8 +197,12 @@ static struct ref_answer console(const struct guest *c)
 
 static struct ref_answer console_byte(const struct guest *c)
 {
+    struct ref_answer answer;
+
     c->v->wait = WAIT_ECALL;
-    return exit_call(c, 1, 0, REF_VCPU_BLOCKED);
+    answer = exit_call(c, 1, 0, REF_VCPU_BLOCKED);
+    answer.a[0] &= 0xff;
+    return answer;
 }
 
 /* --- COVG ------------------------------------------------------------------------------------------------------- */

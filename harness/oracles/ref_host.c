@@ -85,6 +85,22 @@ static struct ref_answer hart_status(const struct host *c)
     return answer_value(c->r->hart[c->a[0]].hsm);
 }
 
+/* When it wakes is the machine's business; what it may not ask for is not. */
+static struct ref_answer hart_suspend(const struct host *c)
+{
+    uint32_t type = (uint32_t)c->a[0];
+    uint32_t kind = type & 0x7fffffffu;
+
+    if (kind != 0)
+        return answer_error(kind < 0x10000000u ? SBI_ERR_INVALID_PARAM : SBI_ERR_NOT_SUPPORTED);
+    if (type != 0 && !ref_host_range(c->w, c->a[1], 2, 2))
+        return answer_error(SBI_ERR_INVALID_ADDRESS);
+    if (type != 0)
+        c->hart->shmem = false;
+    c->hart->hsm = SBI_HSM_SUSPENDED;
+    return (struct ref_answer){.kind = ANSWER_UNKNOWN};
+}
+
 static struct ref_answer system_reset(const struct host *c)
 {
     uint32_t type = (uint32_t)c->a[0];
@@ -551,7 +567,7 @@ struct ref_answer ref_host_call(struct world *w, uint32_t hart, const uint64_t *
     case CALL_covh_global_fence: return global_fence(c);
     case CALL_covh_local_fence: return local_fence(c);
     case CALL_covh_create_tvm: return create(c);
-    case CALL_hsm_hart_suspend:
+    case CALL_hsm_hart_suspend: return hart_suspend(c);
     case CALL_covh_promote_to_tvm: return (struct ref_answer){.kind = ANSWER_UNKNOWN};
     default: return tvm_call(c, id);
     }

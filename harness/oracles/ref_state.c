@@ -146,13 +146,22 @@ bool ref_region_covers(const struct ref_tvm *t, uint64_t gpa, uint64_t len, uint
     return false;
 }
 
-/* Neighbours of one type that touch are one region; the list is sorted. */
+/*
+ * Neighbours of one kind of memory that touch are one region; the list is sorted. Devices stay apart, because taking one
+ * away takes whole regions, and so do ranges that wait for the host's answer.
+ */
+static bool joins(const struct ref_region *g, const struct ref_region *next)
+{
+    return (g->type == REF_CONFIDENTIAL || g->type == REF_SHARED) && g->type == next->type &&
+           g->base + g->len == next->base;
+}
+
 static uint32_t merge(struct ref_region *list, uint32_t count)
 {
     uint32_t out = 0;
 
     for (uint32_t i = 0; i < count; i++) {
-        if (out > 0 && list[out - 1].type == list[i].type && list[out - 1].base + list[out - 1].len == list[i].base)
+        if (out > 0 && joins(&list[out - 1], &list[i]))
             list[out - 1].len += list[i].len;
         else
             list[out++] = list[i];

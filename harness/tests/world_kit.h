@@ -58,7 +58,7 @@ static inline struct world *kit_world_of(uint32_t harts, uint32_t oracles)
 
 static inline struct world *kit_world(void)
 {
-    return kit_world_of(2, ORACLE_ALL);
+    return kit_world_of(2, ORACLE_OWN | ORACLE_LIV | ORACLE_ORD);
 }
 
 static inline struct step_result kit_op(struct world *w, uint32_t hart, uint8_t code, uint64_t a0, uint64_t a1,

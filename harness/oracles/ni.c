@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* NI: two worlds side by side; see ni.h. */
+#include "harness/oracles/ni.h"
+
+#include <string.h>
+
+#include "harness/machine/internal.h"
+#include "harness/oracles/oracle.h"
+
+#define A0 10u
+#define SHOWN 8u
+#define CAUSE_STORE_FAULT 23u
+#define CSR_SCAUSE 0x142u
+#define CSR_STVAL 0x143u
+#define CSR_SIP 0x144u
+#define HTINST_SIZE_SHIFT 12
+#define HTINST_SIZE_MASK 3u
+
+static void leak(struct world *w, const char *property, const char *what, uint32_t hart, uint64_t number, uint64_t one,
+                 uint64_t other)
+{
+    oracle_report(w, ORACLE_NI, S0_CONFIDENTIALITY, property,
+                  "hart %u: %s %llu is 0x%llx, and 0x%llx when the guest has other secrets", hart, what,
+                  (unsigned long long)number, (unsigned long long)one, (unsigned long long)other);
+}
+
+void ni_before(struct world *w, uint32_t h)
+{
+    memcpy(w->ni_x[0], w->machine->hart[h].x, sizeof(w->ni_x[0]));
+    memcpy(w->ni_x[1], w->twin->machine->hart[h].x, sizeof(w->ni_x[1]));
+}
+
+/* --- what a guest shows on purpose ------------------------------------------------------------------------------ */
+
+static uint64_t mailbox_address(const struct world *w, uint32_t h, unsigned i)
+{
+    return w->machine->monitor->hart[h].shmem.value + NACL_GPR_OFFSET(A0 + i);
+}
+
+/* Is the pair of words that the hosts were shown a pair of words that one register of the guest held? */
+static bool guest_showed(const struct world *w, const struct step_result *mine, unsigned i, uint64_t one,
+                         uint64_t other)
+{
+    uint64_t mask = UINT64_MAX;
+
+    if (mine->scause != CAUSE_STORE_FAULT)
+        return w->ni_x[0][A0 + i] == one && w->ni_x[1][A0 + i] == other;
+    unsigned size = (unsigned)(mine->htinst >> HTINST_SIZE_SHIFT) & HTINST_SIZE_MASK;
+    if (i != 0)
+        return false;
+    if (size < 3)
+        mask = (UINT64_C(1) << (8u << size)) - 1;
+    for (unsigned r = 1; r < 32; r++)
+        if ((w->ni_x[0][r] & mask) == one && (w->ni_x[1][r] & mask) == other)
+            return true;
+    return false;
+}
+
+static void equalise_shown(struct world *w, uint32_t h, struct step_result *mine, struct step_result *twin)
+{
+    for (unsigned i = 0; i < SHOWN; i++) {
+        if (mine->a[i] == twin->a[i] || !guest_showed(w, mine, i, mine->a[i], twin->a[i]))
+            continue;
+        machine_poke(w->twin->machine, mailbox_address(w, h, i), &mine->a[i], sizeof(mine->a[i]));
+        twin->a[i] = mine->a[i];
+    }
+}
+
+/* --- what the host sees ----------------------------------------------------------------------------------------- */
+
+static void compare_words(struct world *w, uint32_t h, const char *property, const char *what, const uint64_t *one,
+                          const uint64_t *other, uint32_t count)
+{
+    if (memcmp(one, other, count * sizeof(*one)) == 0)
+        return;
+    for (uint32_t i = 0; i < count; i++)
+        if (one[i] != other[i])
+            leak(w, property, what, h, i, one[i], other[i]);
+}
+
+static void compare_hart(struct world *w, uint32_t h)
+{
+    static const uint16_t shown_csrs[] = {CSR_SCAUSE, CSR_STVAL, CSR_SIP};
+    const struct machine *m = w->machine;
+    const struct machine *t = w->twin->machine;
+    const struct machine_hart *one = &m->hart[h];
+    const struct machine_hart *other = &t->hart[h];
+
+    if (machine_in_guest(m, h) != machine_in_guest(t, h) || one->parked != other->parked)
+        leak(w, "ni-way", "place", h, 0, machine_in_guest(m, h), machine_in_guest(t, h));
+    if (machine_in_guest(m, h) || one->parked || w->finding.found)
+        return;
+    if (one->priv != other->priv || one->pc != other->pc)
+        leak(w, "ni-register", "pc in mode", h, one->priv, one->pc, other->pc);
+    compare_words(w, h, "ni-register", "x", one->x, other->x, 32);
+    compare_words(w, h, "ni-register", "f", one->f, other->f, 32);
+    if (one->fcsr != other->fcsr)
+        leak(w, "ni-register", "fcsr", h, 0, one->fcsr, other->fcsr);
+    if (memcmp(one->v, other->v, sizeof(one->v)) != 0 || one->vl != other->vl || one->vtype != other->vtype ||
+        one->vstart != other->vstart || one->vcsr != other->vcsr)
+        leak(w, "ni-register", "vector unit, vl", h, 0, one->vl, other->vl);
+    for (unsigned i = 0; i < HOST_CSR_COUNT && !w->finding.found; i++)
+        if (machine_csr_read(m, h, host_csrs[i]) != machine_csr_read(t, h, host_csrs[i]))
+            leak(w, "ni-csr", "CSR", h, host_csrs[i], machine_csr_read(m, h, host_csrs[i]),
+                 machine_csr_read(t, h, host_csrs[i]));
+    for (unsigned i = 0; i < sizeof(shown_csrs) / sizeof(shown_csrs[0]); i++)
+        if (machine_csr_read(m, h, shown_csrs[i]) != machine_csr_read(t, h, shown_csrs[i]))
+            leak(w, "ni-csr", "CSR", h, shown_csrs[i], machine_csr_read(m, h, shown_csrs[i]),
+                 machine_csr_read(t, h, shown_csrs[i]));
+}
+
+static void compare_host_memory(struct world *w, uint32_t h)
+{
+    const struct machine_private *p = w->machine->private;
+
+    for (uint32_t i = 0; i < p->dirty_count; i++) {
+        uint32_t frame = p->dirty[i];
+        if (frame >= w->machine->config.host_pages)
+            continue;
+        const uint8_t *one = memory_frame(w->machine, frame);
+        const uint8_t *other = memory_frame(w->twin->machine, frame);
+        if (memcmp(one, other, PAGE_SIZE) == 0)
+            continue;
+        uint32_t at = 0;
+        while (one[at] == other[at])
+            at++;
+        leak(w, "ni-memory", "host memory byte", h, MACHINE_HOST_BASE + (uint64_t)frame * PAGE_SIZE + at, one[at],
+             other[at]);
+        return;
+    }
+}
+
+static void compare_rest(struct world *w, uint32_t h)
+{
+    const struct machine *m = w->machine;
+    const struct machine *t = w->twin->machine;
+
+    if (m->console_total != t->console_total || memcmp(m->console, t->console, m->console_len) != 0)
+        leak(w, "ni-console", "console bytes", h, 0, m->console_total, t->console_total);
+    if (m->time != t->time || m->steps != t->steps)
+        leak(w, "ni-work", "primitives of the last trap at time", h, m->time, m->steps, t->steps);
+    if (m->halted != t->halted)
+        leak(w, "ni-way", "reset", h, 0, m->halted, t->halted);
+}
+
+void ni_after(struct world *w, uint32_t h, const struct step_result *mine, const struct step_result *twin)
+{
+    struct step_result one = *mine;
+    struct step_result other = *twin;
+
+    /* The twin's machine found the monitor out of its rules where this one did not: its way depends on a secret. */
+    if (w->twin->machine->violation.kind != w->machine->violation.kind)
+        leak(w, "ni-way", "violation", h, 0, w->machine->violation.kind, w->twin->machine->violation.kind);
+    if (one.kind == EXPECT_EXIT && other.kind == EXPECT_EXIT)
+        equalise_shown(w, h, &one, &other);
+    for (uint32_t i = 0; i < w->machine->config.harts && !w->finding.found; i++)
+        compare_hart(w, i);
+    if (!w->finding.found)
+        compare_host_memory(w, h);
+    if (!w->finding.found)
+        compare_rest(w, h);
+}

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * NI, noninterference: what the host sees does not depend on what a guest keeps to itself.
+ *
+ * A second world, the twin, performs the same operations with other guest secrets: other values in the registers that
+ * a guest did not choose for a call, in its floating-point registers and in what it stores to its own memory. After
+ * each operation everything the host can see is compared: registers and CSRs of harts that run the host, host memory,
+ * console, where each hart is, answers, and the amount of work the monitor did. A difference is a leak, whatever way
+ * it came: no oracle had to know that way.
+ *
+ * What a guest shows the host on purpose (arguments of a forwarded call, the value of a store to an emulated device)
+ * may differ where the guest's own register did; the twin's word is then made equal, so that both hosts go on alike.
+ */
+#ifndef TOUCHSTONE_HARNESS_NI_H
+#define TOUCHSTONE_HARNESS_NI_H
+
+#include "harness/agents/world.h"
+
+/* What the secrets of the twin differ in. Bit 0 stays: a word that is no page-table entry must not become one. */
+#define NI_REGISTER_SECRET UINT64_C(0x0000000000a5c3e0)
+#define NI_MEMORY_SECRET UINT64_C(0x5a3cc3a500000000)
+
+/* Remember the registers of hart `h` in both worlds before an operation of it. */
+void ni_before(struct world *w, uint32_t h);
+
+/* Compare both worlds after an operation of hart `h` of which the agents saw `mine` and `twin`. */
+void ni_after(struct world *w, uint32_t h, const struct step_result *mine, const struct step_result *twin);
+
+#endif
