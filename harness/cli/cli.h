@@ -164,6 +164,9 @@ bool same_finding(const struct finding *a, const struct finding *b);
 /* Processor time of this process in seconds. */
 double cpu_seconds(void);
 
+/* Pages per second that promote_to_tvm copies, measured for about `seconds`. False when it could not be measured. */
+bool bench_promote(double seconds, double *pages_per_second);
+
 /* 64-bit hash of bytes, for names of files. */
 uint64_t bytes_hash(const uint8_t *bytes, size_t size);
 
