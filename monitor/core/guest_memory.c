@@ -19,6 +19,7 @@
 #define PTE_X 0x08u
 #define PTE_U 0x10u
 #define PTE_A 0x40u
+#define PTE_D 0x80u
 #define PTE_PPN_SHIFT 10
 #define PTE_RESERVED                                                                                                   \
     (UINT64_C(0x3ff) << 54) /* page-based memory types are off, larger naturally aligned pages unknown */
@@ -90,6 +91,8 @@ static bool translate_fetch(const struct reader *r, uint64_t va, struct gpa *out
             out->value = base | (va & (span - 1));
             return leaf_allows_fetch(r, entry, span);
         }
+        if ((entry & (PTE_U | PTE_A | PTE_D)) != 0)
+            return false;
         table = base;
     }
     return false;

@@ -11,7 +11,6 @@
 #define STORE_CODE_MAX 3u
 
 #define TINST_UNCOMPRESSED 0x2u
-#define TINST_STANDARD 0x1u
 #define TINST_OFFSET_SHIFT 15u
 
 static uint32_t field(uint32_t word, unsigned shift, unsigned bits)
@@ -61,15 +60,14 @@ static bool decode_compressed(uint32_t word, struct mmio_insn *out)
 
 bool mmio_decode(uint32_t word, struct mmio_insn *out)
 {
-    return is_compressed(word) ? decode_compressed(word & UINT16_MAX, out) : decode_standard(word, out);
+    return is_compressed(word) ? decode_compressed(word, out) : decode_standard(word, out);
 }
 
 bool mmio_decode_transformed(uint64_t tinst, struct mmio_insn *out)
 {
-    if (tinst > UINT32_MAX || (tinst & TINST_STANDARD) == 0)
-        return false;
     uint32_t word = (uint32_t)tinst;
-    if (field(word, TINST_OFFSET_SHIFT, 5) != 0 || !decode_standard(word | TINST_UNCOMPRESSED, out))
+    if (tinst > UINT32_MAX || field(word, TINST_OFFSET_SHIFT, 5) != 0 ||
+        !decode_standard(word | TINST_UNCOMPRESSED, out))
         return false;
     out->length = (word & TINST_UNCOMPRESSED) != 0 ? 4 : 2;
     return true;
