@@ -17,7 +17,7 @@
 
 #define MIXED_TRACES 512u
 #define MIXED_SEED 0x746f756368u
-#define ROWS_MAX 40u
+#define ROWS_MAX 64u
 
 struct row {
     char name[64];
