@@ -119,6 +119,8 @@ void vcpu_release(struct hart *h, uint32_t next)
     struct vcpu_slot *slot = &t->vcpu[h->vcpu_id];
     tvm_fence_leave(t, slot);
     slot->state = next;
+    slot->hart = 0; /* nothing of the run stays, also when it was refused */
+    slot->fence_version = 0;
     tvm_slot_of(h->monitor, t)->running--;
     tvm_unlock(h, t);
     h->tvm_slot = HART_NO_TVM;
