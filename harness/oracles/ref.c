@@ -41,7 +41,8 @@ bool ref_create(struct world *w)
         return false;
     r->frames = w->machine->config.window_pages;
     r->frame = calloc(r->frames, sizeof(*r->frame));
-    return r->frame != NULL;
+    r->agreed = calloc(r->frames, sizeof(*r->agreed));
+    return r->frame != NULL && r->agreed != NULL;
 }
 
 void ref_destroy(struct world *w)
@@ -55,6 +56,7 @@ void ref_destroy(struct world *w)
         free(r->tvm[i].block);
     }
     free(r->frame);
+    free(r->agreed);
     free(r);
     w->oracle_state->ref = NULL;
 }
@@ -79,6 +81,7 @@ void ref_reset(struct world *w)
         r->hart[h].hsm = h == 0 ? SBI_HSM_STARTED : SBI_HSM_STOPPED;
         r->hart[h].tvm = REF_TVMS;
     }
+    r->frames_moved = true;
     r->lost = false;
     r->disagrees = false;
     r->judged = 0;
@@ -143,6 +146,9 @@ static void compare_frames(struct world *w)
     const struct monitor *m = w->machine->monitor;
     struct ref *r = ref_of(w);
 
+    if (!r->frames_moved && memcmp(m->page, r->agreed, r->frames * sizeof(*r->agreed)) == 0)
+        return;
+
     for (uint32_t i = 0; i < r->frames; i++) {
         const struct page_record *page = &m->page[i];
         const struct ref_frame *f = &r->frame[i];
@@ -155,6 +161,8 @@ static void compare_frames(struct world *w)
         disagree(w, "frame", "state of frame", i, frame_state(page->state), f->state);
         return;
     }
+    memcpy(r->agreed, m->page, r->frames * sizeof(*r->agreed));
+    r->frames_moved = false;
 }
 
 static enum ref_region_type region_type(uint32_t type)
@@ -231,7 +239,8 @@ static void compare_tvm(struct world *w, const struct tvm *t, const struct ref_t
     }
 }
 
-static void compare_tvms(struct world *w)
+/* With `everything`, each TVM down to its regions and vCPUs; without, those that `id` names. */
+static void compare_tvms(struct world *w, bool everything, uint64_t id)
 {
     const struct monitor *m = w->machine->monitor;
     struct ref *r = ref_of(w);
@@ -252,7 +261,7 @@ static void compare_tvms(struct world *w)
         }
         if (slot->running != t->running)
             disagree(w, "running", "vCPUs on harts of TVM", slot->id, slot->running, t->running);
-        const struct tvm *object = tvm_object(w, slot);
+        const struct tvm *object = everything || slot->id == id ? tvm_object(w, slot) : NULL;
         if (object != NULL)
             compare_tvm(w, object, t);
     }
@@ -274,7 +283,7 @@ void ref_audit(struct world *w)
     if ((w->oracles & ORACLE_REF) == 0 || ref_of(w)->lost || w->finding.found || w->machine->halted)
         return;
     compare_frames(w);
-    compare_tvms(w);
+    compare_tvms(w, true, 0);
     ref_after(w);
 }
 
@@ -312,7 +321,13 @@ static void follow_frames(struct world *w)
 {
     const struct monitor *m = w->machine->monitor;
     struct ref *r = ref_of(w);
+    bool any = false;
 
+    for (uint32_t i = 0; i < REF_TVMS; i++)
+        any = any || r->tvm[i].followed;
+    if (!any)
+        return;
+    r->frames_moved = true;
     for (uint32_t f = 0; f < r->frames; f++)
         if (followed_owner(r, m, &m->page[f]) || (r->frame[f].state >= FRAME_PGD && r->tvm[r->frame[f].tvm].followed))
             r->frame[f].state = (uint8_t)frame_state(m->page[f].state);
@@ -387,6 +402,7 @@ void ref_enter(struct world *w, uint32_t hart, const struct ref_trap *trap)
     e->open = true;
     e->from_guest = r->hart[hart].tvm < REF_TVMS;
     memcpy(e->x, w->machine->hart[hart].x, sizeof(e->x));
+    e->tvm = e->from_guest ? r->tvm[tvm].id : e->x[A0];
     if (e->from_guest)
         e->answer = trap->cause == MACHINE_SOFTWARE ? (struct ref_answer){.kind = ANSWER_UNKNOWN}
                     : trap->cause == CAUSE_VS_ECALL ? ref_guest_call(w, hart, e->x)
@@ -494,6 +510,6 @@ void ref_leave(struct world *w, uint32_t hart)
         if (e->answer.kind == ANSWER_EXIT)
             compare_exit(w, hart, &e->answer);
     }
-    compare_tvms(w);
+    compare_tvms(w, false, e->tvm);
     compare_frames(w);
 }

@@ -136,11 +136,14 @@ struct ref_entry {
     bool open; /* between entry and leave, with `answer` waiting to be compared */
     bool from_guest;
     uint64_t x[32];
+    uint64_t tvm; /* id of the TVM that the entry is about, if it is about one */
     struct ref_answer answer;
 };
 
 struct ref {
     struct ref_frame *frame;
+    struct page_record *agreed; /* the monitor's records when they were last found to agree */
+    bool frames_moved;          /* the model's frames changed since */
     uint32_t frames;
     struct ref_tvm tvm[REF_TVMS];
     uint64_t next_id;

@@ -169,6 +169,7 @@ static struct ref_answer convert(const struct host *c)
     for (uint64_t i = 0; i < c->a[1]; i++)
         if (c->r->frame[first + i].state != FRAME_NONCONF)
             return answer_error(SBI_ERR_INVALID_ADDRESS);
+    c->r->frames_moved = true;
     for (uint64_t i = 0; i < c->a[1]; i++)
         c->r->frame[first + i] = (struct ref_frame){.state = FRAME_CONVERTING, .version = c->r->fence};
     return answer_value(c->a[1]);
@@ -256,6 +257,7 @@ static struct ref_answer destroy(const struct host *c, struct ref_tvm *t)
 
     if (t->running != 0)
         return answer_error(SBI_ERR_FAILED);
+    c->r->frames_moved = true;
     for (uint32_t i = 0; i < c->r->frames; i++)
         if (c->r->frame[i].state >= FRAME_PGD && c->r->frame[i].tvm == index)
             c->r->frame[i] = (struct ref_frame){.state = FRAME_FREE};

@@ -61,6 +61,7 @@ bool ref_frames_free(const struct world *w, uint32_t first, uint64_t count)
 
 void ref_frames_give(struct ref *r, uint32_t first, uint64_t count, enum ref_frame_state state, uint32_t tvm)
 {
+    r->frames_moved = true;
     for (uint64_t i = 0; i < count; i++)
         r->frame[first + i] = (struct ref_frame){.state = (uint8_t)state, .tvm = (uint8_t)tvm};
 }

@@ -92,10 +92,12 @@ static void a_wrong_state_is_found(void (*act)(struct world *w, const struct mac
 {
     struct world *w = ref_world();
 
-    kit_populate(w, 0, kit_create(w, 0));
+    uint64_t id = kit_create(w, 0);
+
+    kit_populate(w, 0, id);
     CHECK_CLEAN(w);
     sabotage_at_leave(w, act);
-    KIT_OK(w, 0, CALL_covh_local_fence, 0);
+    KIT_CALL(w, 0, CALL_covh_tvm_fence, id); /* refused: nothing changes */
     step_finds(w, S5_MODEL, property);
 }
 
