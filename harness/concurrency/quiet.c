@@ -3,29 +3,6 @@
 #include "harness/concurrency/quiet.h"
 
 #include "harness/oracles/oracle.h"
-#include "monitor/core/tvm.h"
-
-/*
- * The audit compares mappings with the regions that the host declared, as it followed them call by call. Here the order
- * of calls is not known, so the TVM's own list has to do.
- */
-static void take_over_regions(struct world *w)
-{
-    struct oracle_state *o = w->oracle_state;
-
-    for (uint32_t slot = 0; slot < MONITOR_MAX_TVMS; slot++) {
-        const struct tvm_slot *s = &w->machine->monitor->tvm[slot];
-        o->tvm[slot].region_count = 0;
-        if (s->state == TVM_ABSENT || s->frame.index >= o->pages || o->pages - s->frame.index < TVM_STATE_PAGES)
-            continue;
-        const struct tvm *t = (const void *)(w->machine->window + (size_t)s->frame.index * PAGE_SIZE);
-        for (uint32_t n = 0; n < t->region_count && n < TVM_MAX_REGIONS; n++) {
-            o->tvm[slot].region[n].base = t->region[n].base;
-            o->tvm[slot].region[n].len = t->region[n].len;
-            o->tvm[slot].region_count++;
-        }
-    }
-}
 
 /* A vCPU is on one hart at a time, and a TVM knows how many of its own are on harts. */
 static void judge_running(struct world *w)
@@ -55,7 +32,6 @@ static void judge_running(struct world *w)
 void quiet_audit(struct world *w)
 {
     w->oracles = ORACLE_OWN;
-    take_over_regions(w);
     oracle_audit(w);
     judge_running(w);
     w->oracles = 0;

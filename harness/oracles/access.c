@@ -6,7 +6,8 @@
  * devices; a hart in a guest reaches neither of the last two. Protection is probed at every edge of every PMP entry.
  *
  * Translation caches: an entry of the host grants nothing in those ranges; a guest's entry grants frames that its TVM
- * owns, at the guest-physical address of the record, and nothing else. While the host runs, no guest entry may grant the
+ * owns, at the guest-physical address of the record, and host memory that its tables share there, never executable; a
+ * blocked page may stay until the hart leaves. While the host runs, no guest entry may grant the
  * window at all, because the host can name any VMID in hgatp.
  */
 #include "harness/oracles/oracle.h"
@@ -132,11 +133,19 @@ static bool entry_matches_record(const struct world *w, const struct tlb_entry *
     if (frame >= o->pages)
         return false;
     const struct page_record *r = &w->machine->monitor->page[frame];
-    if (r->state != PAGE_DATA || r->gfn != e->gpa_page || r->owner >= MONITOR_MAX_TVMS)
+    if ((r->state != PAGE_DATA && r->state != PAGE_BLOCKED) || r->gfn != e->gpa_page || r->owner >= MONITOR_MAX_TVMS)
         return false;
     if (only_slot != HART_NO_TVM && r->owner != only_slot)
         return false;
     return w->machine->monitor->tvm[r->owner].state != TVM_ABSENT && o->tvm[r->owner].facts.vmid == e->vmid;
+}
+
+/* Do the tables of the running TVM share this page of host memory, at this address? */
+static bool entry_is_shared(const struct world *w, const struct tlb_entry *e, uint32_t slot)
+{
+    struct own_leaf leaf;
+
+    return own_leaf(w, slot, e->gpa_page, &leaf) && leaf.shared && leaf.page == e->pa_page && (e->perm & PMP_X) == 0;
 }
 
 static void report_entry(struct world *w, uint32_t h, const struct tlb_entry *e, enum severity severity,
@@ -172,7 +181,9 @@ static void check_entry(struct world *w, uint32_t h, const struct tlb_entry *e, 
         return;
     }
     bool own = running_slot < MONITOR_MAX_TVMS && e->vmid == o->tvm[running_slot].facts.vmid;
-    if (own && !entry_matches_record(w, e, running_slot))
+    if (own && !window && !entry_is_shared(w, e, running_slot))
+        report_entry(w, h, e, S1_ISOLATION, "lets a TVM use host memory that it does not share there");
+    else if (own && window && !entry_matches_record(w, e, running_slot))
         report_entry(w, h, e, S1_ISOLATION, "is used by a TVM whose frame that is not, at that address");
     else if (!own && window && !entry_matches_record(w, e, HART_NO_TVM))
         report_entry(w, h, e, S1_ISOLATION, "outlived the ownership of the frame");

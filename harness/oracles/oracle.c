@@ -114,6 +114,7 @@ static void see_entry(struct world *w, const struct machine_event *event)
     e->from_guest = hart->virt && !hart->parked;
     e->cause = event->a;
     e->call = CALL_none;
+    e->trap = w->machine->taken[event->hart];
     if (e->cause == CAUSE_ECALL_HOST || e->cause == CAUSE_ECALL_GUEST)
         e->call = call_of(e->from_guest, hart->x[A7], hart->x[A6]);
     registers_enter(w, event->hart, e);
@@ -154,14 +155,15 @@ bool oracle_create(struct world *w)
     o->is_touched = calloc(pages, sizeof(*o->is_touched));
     o->use = calloc(pages, sizeof(*o->use));
     o->converted_at = calloc(pages, sizeof(*o->converted_at));
+    o->blocked_at = calloc(pages, sizeof(*o->blocked_at));
     o->changed = calloc(pages, sizeof(*o->changed));
     o->vcpu = calloc(pages, sizeof(*o->vcpu));
     o->scrubbed = calloc(pages, sizeof(*o->scrubbed));
     o->written = calloc(pages, sizeof(*o->written));
     o->erased = calloc(pages, sizeof(*o->erased));
     if (o->record == NULL || o->content == NULL || o->touched == NULL || o->is_touched == NULL || o->use == NULL ||
-        o->converted_at == NULL || o->changed == NULL || o->vcpu == NULL || o->scrubbed == NULL || o->written == NULL ||
-        o->erased == NULL || !ref_create(w))
+        o->converted_at == NULL || o->blocked_at == NULL || o->changed == NULL || o->vcpu == NULL ||
+        o->scrubbed == NULL || o->written == NULL || o->erased == NULL || !ref_create(w))
         return false;
     memcpy(o->content, w->machine->window, (size_t)pages * PAGE_SIZE);
     if (w->oracles != 0) {
@@ -191,6 +193,7 @@ void oracle_destroy(struct world *w)
     free(o->is_touched);
     free(o->use);
     free(o->converted_at);
+    free(o->blocked_at);
     free(o->changed);
     free(o->vcpu);
     free(o->scrubbed);
@@ -244,6 +247,8 @@ static void see_call(struct world *w)
     memset(call, 0, sizeof(*call));
     call->slot = MONITOR_MAX_TVMS;
     call->args = &e->before.x[A0];
+    o->guest_failed = e->entered && e->from_guest && e->cause == CAUSE_ECALL_GUEST &&
+                      machine_in_guest(w->machine, o->hart) && (int64_t)hart->x[A0] < 0;
     if (!e->entered || e->from_guest || e->cause != CAUSE_ECALL_HOST)
         return;
     call->made = true;
@@ -287,6 +292,7 @@ void oracle_after(struct world *w, uint32_t hart, const struct trace_op *op)
     transition_after(w, frames, count);
     if (o->entered) {
         own_after(w);
+        region_after(w);
         registers_after(w);
         result_after(w);
     }

@@ -11,6 +11,8 @@
  *   transition.c   what one step may change: states of frames, contents, TVM slots, nothing on an error
  *   access.c       PMP and translation caches: nobody reaches what the records deny
  *   registers.c    registers across a world switch: the host's, the guest's, and how a guest is confined
+ *   pending.c      what a vCPU that left waits for, what it finds when it goes on, accesses to emulated devices
+ *   region.c       regions of guest memory, and which step may change them
  *   secret.c       values of a guest in places that the host sees
  *   result.c       answers of calls, and arguments that no call may accept
  *   ord.c          order of fences, scrubs, isolation and register loads; single reads of host memory
@@ -20,6 +22,7 @@
 #ifndef TOUCHSTONE_HARNESS_ORACLE_H
 #define TOUCHSTONE_HARNESS_ORACLE_H
 
+#include "harness/agents/access_insn.h"
 #include "harness/agents/world.h"
 
 /* Ids of calls, CALL_<name>, from the ABI table. */
@@ -34,6 +37,7 @@ enum call_id {
 #define HOST_CSR_COUNT 31u
 /* CSRs that belong to the guest and must survive whatever the host does meanwhile. */
 #define GUEST_CSR_COUNT 11u
+#define GUEST_VSATP 7u /* index of vsatp in guest_csrs */
 extern const uint16_t host_csrs[HOST_CSR_COUNT];
 extern const uint16_t guest_csrs[GUEST_CSR_COUNT];
 
@@ -53,7 +57,28 @@ struct entry {
     bool from_guest;
     uint64_t cause;
     uint16_t call; /* ABI id when it was an ecall that names one */
+    struct trap trap;
+    uint64_t reply[2]; /* a0 and a1 of the mailbox, when the host runs a vCPU */
     struct world_image before;
+};
+
+/* What a vCPU that left its hart waits for. Its image has what does not depend on it. */
+enum pending_await {
+    AWAIT_NOTHING,
+    AWAIT_LOAD,    /* the value of a device access, in a0 of the mailbox */
+    AWAIT_CALL,    /* the result of a call that the host serves, in a0 and a1, which is at most `limit` */
+    AWAIT_REGION,  /* the host's consent to a change of memory, in a0 */
+    AWAIT_WAKE_UP, /* suspended: goes on at `pc` with `opaque` */
+    AWAIT_START    /* stopped: another vCPU has to start it */
+};
+
+struct pending {
+    enum pending_await kind;
+    struct access_insn insn;
+    uint64_t limit;
+    uint64_t pc, opaque;
+    bool shares; /* AWAIT_REGION: share, not unshare */
+    uint64_t gpa, len;
 };
 
 /* The call that the acting hart made in this step, once it is over. */
@@ -75,6 +100,10 @@ struct tvm_facts {
     uint32_t mode;
     uint32_t vmid;
     uint32_t vcpu_frame[TVM_MAX_VCPUS]; /* CONF_PAGE_NONE where there is no vCPU */
+    uint32_t reserve_head;
+    uint32_t reserve_count;
+    uint64_t promoted;
+    uint64_t regions; /* hash of the list */
 };
 
 /* How the structures use a frame; compared with its record. */
@@ -82,24 +111,42 @@ struct frame_use {
     uint8_t state; /* PAGE_NONCONF: not used by anything */
     uint8_t owner;
     uint32_t next; /* frame of the same TVM that was painted before this one, CONF_PAGE_NONE at the end */
-    uint64_t gfn;  /* PAGE_DATA */
-};
-
-/* What oracles know of a TVM besides what they read. */
-struct tvm_history {
-    struct tvm_facts facts;
-    uint32_t painted; /* last frame painted for it, see frame_use.next */
-    uint32_t region_count;
-    struct {
-        uint64_t base, len;
-    } region[TVM_MAX_REGIONS];
-    uint64_t entry_pc, entry_arg; /* of finalize */
+    uint64_t gfn;  /* PAGE_DATA, PAGE_BLOCKED */
 };
 
 struct vcpu_history {
     uint32_t generation;      /* valid when equal to oracle_state.generation */
     uint64_t tvm;             /* id of the TVM whose vCPU it was: a frame may come back in another one */
     struct world_image image; /* when it left its hart; pc is where it must continue */
+    struct pending pending;
+    uint64_t allowed; /* bits of hvip that the guest lets the host raise */
+};
+
+/* Where a vCPU was started: finalize_tvm, promote_to_tvm or a call of another vCPU. */
+struct vcpu_start {
+    uint64_t pc, opaque;
+};
+
+struct region_list {
+    uint32_t count;
+    struct {
+        uint64_t base, len;
+        uint32_t type;
+    } region[TVM_MAX_REGIONS];
+};
+
+/* What oracles know of a TVM besides what they read. */
+struct tvm_history {
+    struct tvm_facts facts;
+    uint32_t painted; /* last frame painted for it, see frame_use.next */
+    struct region_list regions;
+    struct vcpu_start start[TVM_MAX_VCPUS];
+    bool promoted; /* and not entered yet: its boot vCPU begins with these */
+    uint64_t boot_x[32];
+    uint64_t notified; /* vCPUs that were sent an interrupt by another one since they last had one pending */
+    bool timed;        /* htimedelta was seen */
+    uint64_t htimedelta;
+    uint64_t fence; /* tvm_fence calls that succeeded */
 };
 
 struct untrusted_range {
@@ -139,6 +186,7 @@ struct oracle_state {
     uint32_t hart;       /* acting hart */
     bool guest_store;    /* the operation may store to guest memory */
     bool entered;        /* any hart entered the monitor in this step */
+    bool guest_failed;   /* the acting guest made a call that came back with an error */
     struct finding boot; /* what the machine looked like before anybody acted */
     struct ref *ref;     /* the model of the ABI, ref.h */
     struct entry entry[MONITOR_MAX_HARTS];
@@ -171,6 +219,10 @@ struct oracle_state {
     uint64_t fence_current;
     uint64_t fence_seen[MONITOR_MAX_HARTS];
     uint64_t *converted_at;
+
+    /* Fences of TVMs, likewise: the fence count of its TVM at which a frame was blocked, and a hart entered. */
+    uint64_t *blocked_at;
+    uint64_t entered_at[MONITOR_MAX_HARTS];
 
     uint32_t *changed; /* frames that changed their record in this step */
     uint32_t changed_count;
@@ -210,6 +262,15 @@ void own_audit(struct world *w);
 void own_after(struct world *w);
 const char *page_state_name(unsigned state);
 
+/* Where a TVM's tables send a guest frame: physical page, present or blocked. False when there is no leaf. */
+struct own_leaf {
+    bool present, shared, large;
+    uint64_t page;
+};
+bool own_leaf(const struct world *w, uint32_t slot, uint64_t gfn, struct own_leaf *leaf);
+/* Do regions whose type is in `types` (bits) cover the guest frames? The list is sorted and disjoint. */
+bool own_in_region(const struct world *w, uint32_t slot, uint64_t gfn, uint64_t count, unsigned types);
+
 /* transition.c */
 void transition_reset(struct world *w);
 /* Judge what this step changed, against the old records and contents; fills `changed` and `written`. */
@@ -228,6 +289,18 @@ void registers_enter(struct world *w, uint32_t hart, struct entry *e);
 /* What runs on each hart is what the monitor noted there: everything else is judged by its notes. */
 void registers_noted(struct world *w);
 void registers_after(struct world *w);
+
+/* pending.c */
+/* The guest of hart `h` left it: bring its image to where it goes on, and say what is missing. Judges device accesses. */
+struct pending pending_leave(struct world *w, uint32_t h, const struct entry *e, struct world_image *image);
+/* It goes on: put the host's answer in. */
+void pending_resume(struct world *w, uint32_t h, const struct pending *p, const uint64_t reply[2],
+                    struct world_image *image);
+/* Is this fault a device access that the host must be shown? */
+bool pending_could_emulate(const struct world *w, uint32_t h, const struct entry *e);
+
+/* region.c */
+void region_after(struct world *w);
 
 /* secret.c */
 void secret_after(struct world *w);

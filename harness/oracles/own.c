@@ -2,10 +2,13 @@
 /*
  * OWN, frames: every window frame has one use and one owner, and all who say so agree.
  *
- * Three sources are compared: the page records; what the TVM objects hold (root, state, vCPUs, pool); and what a walk
- * of the G-stage tables from each root reaches. The walk is written from the privileged specification. `use` is the
- * joint picture of the second and third source; a frame that two of them use is reported while it is painted, and a
+ * Three sources are compared: the page records; what the TVM objects hold (root, state, vCPUs, pool, reserve); and what
+ * a walk of the G-stage tables from each root reaches. The walk is written from the privileged specification. `use` is
+ * the joint picture of the second and third source; a frame that two of them use is reported while it is painted, and a
  * frame whose record disagrees with the picture is reported after.
+ *
+ * Leaves cover 4 KiB or 2 MiB. Confidential ones lie in confidential regions and name frames; shared ones lie in
+ * shared regions, name host memory and are never executable; blocked ones of both kinds are the same without V.
  */
 #include "harness/oracles/oracle.h"
 
@@ -14,13 +17,20 @@
 #include "monitor/core/tvm.h"
 
 #define PTE_V UINT64_C(0x01)
+#define PTE_X UINT64_C(0x08)
 #define PTE_RWX UINT64_C(0x0e)
-#define PTE_LEAF UINT64_C(0xdf) /* V R W X U A D; G, PBMT, N and reserved bits zero */
+#define PTE_LEAF UINT64_C(0xdf)   /* V R W X U A D; G, PBMT, N and reserved bits zero */
+#define PTE_SHARED UINT64_C(0xd7) /* the same without X */
+#define PTE_ARCH_BITS UINT64_C(0xff)
 #define PTE_PPN(pte) ((pte) >> 10)
 #define PTE_LOW_BITS UINT64_C(0x3ff)
 
 #define TABLE_WORDS 512u
 #define MAX_LEVELS 5u
+#define MAX_LEAF_LEVEL 1u /* 2 MiB */
+
+#define CONFIDENTIAL_TYPES (1u << REGION_CONFIDENTIAL | 1u << REGION_CONFIDENTIAL_REMOVABLE)
+#define SHARED_TYPES (1u << REGION_SHARED | 1u << REGION_SHARED_REMOVABLE)
 
 const char *page_state_name(unsigned state)
 {
@@ -85,30 +95,75 @@ static void bad_entry(const struct walk_step *s, unsigned level, uint64_t gfn, u
                   s->slot, (unsigned long long)pte, level, (unsigned long long)gfn, what);
 }
 
-/* Is the guest frame inside a region that the host declared for this TVM? */
-static bool in_region(const struct oracle_state *o, uint32_t slot, uint64_t gfn)
+static const struct tvm *object_of(const struct world *w, uint32_t slot)
 {
-    const struct tvm_history *t = &o->tvm[slot];
+    return (const void *)frame_bytes(w, w->machine->monitor->tvm[slot].frame.index);
+}
 
-    for (uint32_t i = 0; i < t->region_count; i++) {
-        if (gfn >= t->region[i].base >> PAGE_SHIFT &&
-            gfn - (t->region[i].base >> PAGE_SHIFT) < t->region[i].len >> PAGE_SHIFT)
-            return true;
+bool own_in_region(const struct world *w, uint32_t slot, uint64_t gfn, uint64_t count, unsigned types)
+{
+    const struct tvm *t = object_of(w, slot);
+    uint64_t at = gfn << PAGE_SHIFT;
+    uint64_t end = (gfn + count) << PAGE_SHIFT;
+
+    for (uint32_t i = 0; i < t->region_count && at < end; i++) {
+        const struct region *r = &t->region[i];
+        if ((types >> r->type & 1) != 0 && at >= r->base && at - r->base < r->len)
+            at = r->base + r->len;
     }
-    return false;
+    return at >= end;
+}
+
+static void paint_leaf(const struct walk_step *s, uint64_t pte, uint64_t gfn, uint64_t pages)
+{
+    unsigned state = (pte & PTE_V) != 0 ? PAGE_DATA : PAGE_BLOCKED;
+
+    if (!own_in_region(s->w, s->slot, gfn, pages, CONFIDENTIAL_TYPES)) {
+        oracle_report(s->w, ORACLE_OWN, S1_ISOLATION, "region",
+                      "TVM slot %u: gfn 0x%llx is mapped outside its confidential regions", s->slot,
+                      (unsigned long long)gfn);
+        return;
+    }
+    for (uint64_t i = 0; i < pages; i++) {
+        if (!paint(s->w, entry_frame(pte) + i, state, s->slot, gfn + i))
+            return;
+    }
+}
+
+static void check_shared_leaf(const struct walk_step *s, uint64_t pte, uint64_t gfn, uint64_t pages)
+{
+    uint64_t host = PTE_PPN(pte) << PAGE_SHIFT;
+
+    if (!own_in_region(s->w, s->slot, gfn, pages, SHARED_TYPES))
+        oracle_report(s->w, ORACLE_OWN, S1_ISOLATION, "region",
+                      "TVM slot %u: host memory is mapped at gfn 0x%llx, which the guest does not share", s->slot,
+                      (unsigned long long)gfn);
+    else if (!machine_is_host_ram(s->w->machine, host, pages * PAGE_SIZE))
+        oracle_report(s->w, ORACLE_OWN, S1_ISOLATION, "shared-reach",
+                      "TVM slot %u: what it shares at gfn 0x%llx is 0x%llx, which is not host memory", s->slot,
+                      (unsigned long long)gfn, (unsigned long long)host);
 }
 
 static void walk_leaf(const struct walk_step *s, uint64_t pte, unsigned level, uint64_t gfn)
 {
-    if (level != 0)
-        bad_entry(s, level, gfn, pte, "is a huge leaf, which the monitor never makes");
-    else if ((pte & PTE_LOW_BITS) != PTE_LEAF || pte >> 54 != 0)
-        bad_entry(s, level, gfn, pte, "is not V R W X U A D alone");
-    else if (!in_region(s->w->oracle_state, s->slot, gfn))
-        oracle_report(s->w, ORACLE_OWN, S1_ISOLATION, "region", "TVM slot %u: gfn 0x%llx is mapped outside its regions",
-                      s->slot, (unsigned long long)gfn);
+    uint64_t pages = UINT64_C(1) << (9 * level);
+    uint64_t bits = pte & PTE_ARCH_BITS;
+    bool present = (pte & PTE_V) != 0;
+
+    if (level > MAX_LEAF_LEVEL)
+        bad_entry(s, level, gfn, pte, "is a leaf larger than 2 MiB, which the monitor never makes");
+    else if ((bits | PTE_V) != PTE_LEAF && (bits | PTE_V) != PTE_SHARED)
+        bad_entry(s, level, gfn, pte, "is neither V R W X U A D alone nor the same without X");
+    else if (present && ((pte & PTE_LOW_BITS) != bits || pte >> 54 != 0))
+        bad_entry(s, level, gfn, pte, "has reserved bits set");
+    else if (!present && (pte & PTE_LOW_BITS) == bits)
+        bad_entry(s, level, gfn, pte, "is invalid and not marked as blocked");
+    else if ((PTE_PPN(pte) & (pages - 1)) != 0)
+        bad_entry(s, level, gfn, pte, "is a large leaf that is not aligned");
+    else if ((pte & PTE_X) != 0)
+        paint_leaf(s, pte, gfn, pages);
     else
-        paint(s->w, entry_frame(pte), PAGE_DATA, s->slot, gfn);
+        check_shared_leaf(s, pte & ((UINT64_C(1) << 54) - 1), gfn, pages);
 }
 
 /* Walk `frames` consecutive frames of one table at `level`, which begins at guest frame `gfn`. */
@@ -126,9 +181,7 @@ static void walk_table(const struct walk_step *s, uint32_t frame, uint32_t frame
         if (pte == 0)
             continue;
         uint64_t at = gfn + ((uint64_t)i << (9 * level));
-        if ((pte & PTE_V) == 0)
-            bad_entry(s, level, at, pte, "is invalid but not zero");
-        else if ((pte & PTE_RWX) != 0)
+        if ((pte & PTE_RWX) != 0)
             walk_leaf(s, pte, level, at);
         else if (level == 0 || (pte & PTE_LOW_BITS) != PTE_V || pte >> 54 != 0)
             bad_entry(s, level, at, pte, "is neither a leaf nor a pointer");
@@ -143,18 +196,19 @@ static void paint_run(struct world *w, uint32_t first, uint32_t count, unsigned 
         paint(w, (uint64_t)first + i, state, slot, 0);
 }
 
-static void paint_pool(struct world *w, uint32_t slot, const struct tvm_facts *facts)
+/* A list of frames that a TVM holds back. */
+static void paint_list(struct world *w, uint32_t slot, uint32_t head, uint32_t counted, unsigned state)
 {
-    uint32_t frame = facts->pool_head;
+    uint32_t frame = head;
     uint32_t count = 0;
 
-    while (frame != CONF_PAGE_NONE && paint(w, frame, PAGE_TABLE_POOL, slot, 0)) {
+    while (frame != CONF_PAGE_NONE && paint(w, frame, state, slot, 0)) {
         frame = w->machine->monitor->page[frame].link;
         count++;
     }
-    if (frame == CONF_PAGE_NONE && count != facts->pool_count)
-        oracle_report(w, ORACLE_OWN, S1_ISOLATION, "pool", "TVM slot %u counts %u pool frames, its list has %u", slot,
-                      facts->pool_count, count);
+    if (frame == CONF_PAGE_NONE && count != counted)
+        oracle_report(w, ORACLE_OWN, S1_ISOLATION, "pool", "TVM slot %u counts %u frames as %s, its list has %u", slot,
+                      counted, page_state_name(state), count);
 }
 
 /* Everything that TVM `slot` holds. */
@@ -177,7 +231,8 @@ static void paint_tvm(struct world *w, uint32_t slot)
         if (facts->vcpu_frame[i] != CONF_PAGE_NONE)
             paint(w, facts->vcpu_frame[i], PAGE_VCPU_STATE, slot, 0);
     }
-    paint_pool(w, slot, facts);
+    paint_list(w, slot, facts->pool_head, facts->pool_count, PAGE_TABLE_POOL);
+    paint_list(w, slot, facts->reserve_head, facts->reserve_count, PAGE_RESERVE);
     if (!w->finding.found)
         walk_table(&s, facts->root, TVM_ROOT_PAGES, levels - 1, 0);
 }
@@ -188,8 +243,9 @@ static void paint_tvm(struct world *w, uint32_t slot)
 static bool record_is_tidy(const struct page_record *r)
 {
     return r->zero == 0 && (r->owner == 0 || state_is_owned(r->state)) &&
-           (r->link == CONF_PAGE_NONE || r->state == PAGE_TABLE_POOL) &&
-           (r->version == 0 || r->state == PAGE_CONVERTING) && (r->gfn == 0 || r->state == PAGE_DATA);
+           (r->link == CONF_PAGE_NONE || r->state == PAGE_TABLE_POOL || r->state == PAGE_RESERVE) &&
+           (r->version == 0 || r->state == PAGE_CONVERTING) &&
+           (r->gfn == 0 || r->state == PAGE_DATA || r->state == PAGE_BLOCKED);
 }
 
 static void compare_frame(struct world *w, uint32_t frame)
@@ -226,6 +282,68 @@ static void compare_frame(struct world *w, uint32_t frame)
                       (unsigned long long)r->gfn, (unsigned long long)use->gfn);
 }
 
+/* Sorted, disjoint, page-aligned, within the guest-physical width, of a type there is, neighbours of one type merged. */
+static bool regions_are_tidy(struct world *w, uint32_t slot, const struct tvm *t)
+{
+    uint64_t limit = UINT64_C(1) << (41 + 9 * (t->gstage_mode - GSTAGE_SV39X4));
+    uint64_t end = 0;
+
+    if (t->gstage_mode - GSTAGE_SV39X4 > 2)
+        return true; /* reported with the mode */
+    for (uint32_t i = 0; i < t->region_count && i < TVM_MAX_REGIONS; i++) {
+        const struct region *r = &t->region[i];
+        bool joins = i > 0 && r->base == end && r->type == t->region[i - 1].type;
+        if (r->base >= end && !joins && r->len != 0 && ((r->base | r->len) & PAGE_MASK) == 0 && r->base < limit &&
+            r->len <= limit - r->base && r->type <= REGION_MMIO && r->zero == 0) {
+            end = r->base + r->len;
+            continue;
+        }
+        oracle_report(w, ORACLE_OWN, S1_ISOLATION, "regions",
+                      "TVM slot %u: region %u (0x%llx, 0x%llx bytes, type %u) is malformed or out of order", slot, i,
+                      (unsigned long long)r->base, (unsigned long long)r->len, r->type);
+        return false;
+    }
+    if (t->region_count > TVM_MAX_REGIONS)
+        oracle_report(w, ORACLE_OWN, S1_ISOLATION, "regions", "TVM slot %u has %u regions", slot, t->region_count);
+    return t->region_count <= TVM_MAX_REGIONS;
+}
+
+/* Which vCPUs are on a hart, and since which version of the TVM's fence: the counts agree with the harts. */
+static void check_running_vcpus(struct world *w, uint32_t slot, const struct tvm *t)
+{
+    const struct monitor *m = w->machine->monitor;
+    uint32_t current = 0;
+    uint32_t previous = 0;
+
+    for (uint32_t i = 0; i < TVM_MAX_VCPUS; i++) {
+        const struct vcpu_slot *v = &t->vcpu[i];
+        if (v->state > VCPU_SUSPENDED)
+            oracle_report(w, ORACLE_OWN, S1_ISOLATION, "vcpu", "vCPU %u of TVM slot %u is in state %u", i, slot,
+                          v->state);
+        if (v->state != VCPU_RUNNING)
+            continue;
+        bool there =
+            v->hart < w->machine->config.harts && m->hart[v->hart].tvm_slot == slot && m->hart[v->hart].vcpu_id == i;
+        if (!there)
+            oracle_report(w, ORACLE_OWN, S1_ISOLATION, "vcpu", "vCPU %u of TVM slot %u is RUNNING on no hart", i, slot);
+        current += v->fence_version == t->fence.current;
+        previous += v->fence_version != t->fence.current;
+    }
+    if (current != t->fence.running_current || previous != t->fence.running_previous)
+        oracle_report(w, ORACLE_OWN, S1_ISOLATION, "tvm-fence-count",
+                      "TVM slot %u waits for %u and %u vCPUs, but %u and %u run", slot, t->fence.running_current,
+                      t->fence.running_previous, current, previous);
+}
+
+static uint64_t hash_regions(const struct tvm *t)
+{
+    uint64_t hash = t->region_count;
+
+    for (uint32_t i = 0; i < t->region_count && i < TVM_MAX_REGIONS; i++)
+        hash = (hash ^ t->region[i].base ^ t->region[i].len << 20 ^ t->region[i].type) * UINT64_C(0x9e3779b97f4a7c15);
+    return hash;
+}
+
 /* What the object of a TVM says about itself. False after a report when the slot does not name an object. */
 static bool read_facts(struct world *w, uint32_t slot, struct tvm_facts *facts)
 {
@@ -249,9 +367,14 @@ static bool read_facts(struct world *w, uint32_t slot, struct tvm_facts *facts)
     facts->pool_count = t->pool_count;
     facts->mode = t->gstage_mode;
     facts->vmid = t->vmid;
+    facts->promoted = t->promoted;
+    facts->reserve_head = t->reserve_head;
+    facts->reserve_count = t->reserve_count;
+    facts->regions = hash_regions(t);
     for (uint32_t i = 0; i < TVM_MAX_VCPUS; i++)
         facts->vcpu_frame[i] = t->vcpu[i].state == VCPU_ABSENT ? CONF_PAGE_NONE : t->vcpu[i].frame.index;
-    return true;
+    check_running_vcpus(w, slot, t);
+    return regions_are_tidy(w, slot, t);
 }
 
 /* Two live TVMs that share a VMID share translations, unless the hardware has too few for all. */
@@ -284,8 +407,6 @@ void own_reset(struct world *w)
     struct oracle_state *o = w->oracle_state;
 
     forget_picture(o);
-    for (uint32_t i = 0; i < MONITOR_MAX_TVMS; i++)
-        o->tvm[i].region_count = 0;
 }
 
 void own_audit(struct world *w)
@@ -314,7 +435,8 @@ static uint64_t slots_to_repaint(const struct world *w)
 
     for (uint32_t i = 0; i < o->written_count; i++) {
         const struct frame_use *use = &o->use[o->written[i]];
-        if (state_is_owned(use->state) && use->state != PAGE_DATA && use->state != PAGE_VCPU_STATE)
+        if (state_is_owned(use->state) && use->state != PAGE_DATA && use->state != PAGE_BLOCKED &&
+            use->state != PAGE_RESERVE && use->state != PAGE_VCPU_STATE)
             slots |= UINT64_C(1) << use->owner;
     }
     for (uint32_t i = 0; i < o->changed_count; i++) {
@@ -409,4 +531,31 @@ void own_after(struct world *w)
     }
     for (uint32_t i = 0; i < o->changed_count && !w->finding.found; i++)
         compare_frame(w, o->changed[i]);
+}
+
+/* --- one translation -------------------------------------------------------------------------------------------- */
+
+bool own_leaf(const struct world *w, uint32_t slot, uint64_t gfn, struct own_leaf *leaf)
+{
+    const struct tvm_facts *facts = &w->oracle_state->tvm[slot].facts;
+    unsigned level = facts->mode - GSTAGE_SV39X4 + 2u;
+    uint64_t frame = facts->root;
+    uint64_t mask = TABLE_WORDS * TVM_ROOT_PAGES - 1;
+    uint64_t pte;
+
+    for (;; level--, mask = TABLE_WORDS - 1) {
+        if (frame >= w->oracle_state->pages || level >= MAX_LEVELS)
+            return false;
+        memcpy(&pte, frame_bytes(w, (uint32_t)frame) + (gfn >> (9 * level) & mask) * 8, sizeof(pte));
+        if ((pte & PTE_RWX) != 0)
+            break;
+        if ((pte & PTE_V) == 0 || level == 0)
+            return false;
+        frame = entry_frame(pte);
+    }
+    leaf->present = (pte & PTE_V) != 0;
+    leaf->shared = (pte & PTE_X) == 0;
+    leaf->large = level != 0;
+    leaf->page = (PTE_PPN(pte) & ((UINT64_C(1) << 44) - 1)) + (gfn & ((UINT64_C(1) << (9 * level)) - 1));
+    return true;
 }

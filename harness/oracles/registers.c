@@ -28,6 +28,14 @@
 #define MACHINE_SOFTWARE (INTERRUPT | 3u)
 
 #define CSR_STIMECMP 0x14du
+#define CSR_VSATP 0x280u
+#define CSR_HTIMEDELTA 0x605u
+#define CSR_HVIP 0x645u
+
+/* Bits of hvip: a software interrupt is the monitor's to raise; these are the host's, if the guest allows them. */
+#define HVIP_VSSIP (UINT64_C(1) << 2)
+#define INJECTABLE (UINT64_C(1) << 10 | UINT64_MAX << 13)
+#define HOST_HVIP 28u /* index in host_csrs */
 
 const uint16_t host_csrs[HOST_CSR_COUNT] = {
     0x100, /* sstatus */
@@ -64,7 +72,7 @@ const uint16_t host_csrs[HOST_CSR_COUNT] = {
 };
 
 /* Indices into guest_csrs that trap delivery changes. */
-enum { G_VSSTATUS, G_VSTVEC, G_VSSCRATCH, G_VSEPC, G_VSCAUSE, G_VSTVAL };
+enum { G_VSSTATUS, G_VSTVEC, G_VSSCRATCH, G_VSEPC, G_VSCAUSE, G_VSTVAL, G_VSTIMECMP };
 
 const uint16_t guest_csrs[GUEST_CSR_COUNT] = {
     0x200, /* vsstatus */
@@ -121,6 +129,18 @@ static void take_guest_csrs(const struct world *w, uint32_t h, struct world_imag
     image->csr[GUEST_CSR_COUNT] = pending_software(w, h);
 }
 
+/* What the host answers to the vCPU that it runs: a0 and a1 of its mailbox. */
+static void take_reply(const struct world *w, uint32_t h, struct entry *e)
+{
+    const struct hart *hart = &w->machine->monitor->hart[h];
+
+    memset(e->reply, 0, sizeof(e->reply));
+    const uint8_t *words =
+        hart->shmem_set ? machine_peek(w->machine, hart->shmem.value + NACL_GPR_OFFSET(A0), sizeof(e->reply)) : NULL;
+    if (words != NULL)
+        memcpy(e->reply, words, sizeof(e->reply));
+}
+
 void registers_enter(struct world *w, uint32_t h, struct entry *e)
 {
     take_registers(w, h, &e->before);
@@ -128,6 +148,8 @@ void registers_enter(struct world *w, uint32_t h, struct entry *e)
         take_guest_csrs(w, h, &e->before);
     else
         take_host_csrs(w, h, &e->before);
+    if (e->call == CALL_covh_run_tvm_vcpu)
+        take_reply(w, h, e);
 }
 
 /* --- comparing -------------------------------------------------------------------------------------------------- */
@@ -188,6 +210,21 @@ static void same_host_csrs(struct world *w, uint32_t h, const struct world_image
     }
 }
 
+/* A guest's software interrupt becomes pending because another vCPU, or it itself, asked for it, and then it does. */
+static void check_software_interrupt(struct world *w, uint32_t h, bool before, const char *property, const char *when)
+{
+    const struct hart *hart = &w->machine->monitor->hart[h];
+    uint64_t *notified = &w->oracle_state->tvm[hart->tvm_slot % MONITOR_MAX_TVMS].notified;
+    bool asked = (*notified >> (hart->vcpu_id % TVM_MAX_VCPUS) & 1) != 0;
+    bool now = pending_software(w, h) != 0;
+
+    if (now != (before || asked))
+        oracle_report(w, ORACLE_OWN, asked ? S3_AVAILABILITY : S1_ISOLATION, asked ? "guest-ipi" : property,
+                      "hart %u: the guest's pending software interrupt %s %s", h, now ? "came from nowhere" : "is gone",
+                      when);
+    *notified &= ~(UINT64_C(1) << (hart->vcpu_id % TVM_MAX_VCPUS));
+}
+
 /* Guest CSRs equal to `image`, apart from those whose bit is in `mask`. */
 static void same_guest_csrs(struct world *w, uint32_t h, const struct world_image *image, uint32_t mask,
                             const char *property, const char *when)
@@ -198,9 +235,7 @@ static void same_guest_csrs(struct world *w, uint32_t h, const struct world_imag
             oracle_report(w, ORACLE_OWN, S1_ISOLATION, property, "hart %u: CSR 0x%x was 0x%llx and is 0x%llx %s", h,
                           guest_csrs[i], (unsigned long long)image->csr[i], (unsigned long long)now, when);
     }
-    if (pending_software(w, h) != image->csr[GUEST_CSR_COUNT])
-        oracle_report(w, ORACLE_OWN, S1_ISOLATION, property,
-                      "hart %u: the guest's pending software interrupt changed %s", h, when);
+    check_software_interrupt(w, h, image->csr[GUEST_CSR_COUNT] != 0, property, when);
 }
 
 /* --- how a guest is confined ------------------------------------------------------------------------------------ */
@@ -292,15 +327,34 @@ static void host_to_host(struct world *w, uint32_t h, const struct entry *e)
     same_host_csrs(w, h, &e->before, e->call == CALL_time_set_timer ? CSR_STIMECMP : 0, "after the call");
 }
 
-/* First entry of the boot vCPU: nothing but what finalize_tvm was told. */
-static void check_first_entry(struct world *w, uint32_t h, const struct tvm_history *t)
+/* The boot vCPU of a promoted TVM goes on with the registers of the host's virtual machine. */
+static void check_promoted_entry(struct world *w, uint32_t h, struct tvm_history *t)
 {
-    uint64_t entry_pc = t->entry_pc & ~UINT64_C(1); /* mepc has no bit 0 */
-    struct world_image reset = {.pc = entry_pc, .priv = PRIV_S};
-    uint32_t not_reset = 1u << G_VSSTATUS | 1u << 6; /* vsstatus has constant fields, vstimecmp is "never" */
+    struct world_image image = {.pc = t->start[0].pc & ~UINT64_C(1), .priv = PRIV_S};
 
-    reset.x[A0] = w->machine->monitor->hart[h].vcpu_id;
-    reset.x[A1] = t->entry_arg;
+    t->promoted = false;
+    memcpy(image.x, t->boot_x, sizeof(image.x));
+    image.x[A0] = 0;
+    image.x[A1] = t->start[0].opaque;
+    same_gprs(w, h, &image, 0, "reset-state", "at the first entry of a promoted TVM");
+    same_fp(w, h, &image, "reset-state", "before the first entry of a promoted TVM");
+    same_pc(w, h, image.pc, "reset-state", "at the first entry of a promoted TVM");
+}
+
+/* First entry of a vCPU: nothing but what started it. */
+static void check_first_entry(struct world *w, uint32_t h, struct tvm_history *t)
+{
+    uint32_t vcpu = w->machine->monitor->hart[h].vcpu_id % TVM_MAX_VCPUS;
+    uint64_t entry_pc = t->start[vcpu].pc & ~UINT64_C(1); /* mepc has no bit 0 */
+    struct world_image reset = {.pc = entry_pc, .priv = PRIV_S};
+    uint32_t not_reset = 1u << G_VSSTATUS | 1u << G_VSTIMECMP; /* constant fields, and "never" */
+
+    if (t->promoted && vcpu == 0) {
+        check_promoted_entry(w, h, t);
+        return;
+    }
+    reset.x[A0] = vcpu;
+    reset.x[A1] = t->start[vcpu].opaque;
     same_gprs(w, h, &reset, 0, "reset-state", "at the first entry");
     same_fp(w, h, &reset, "reset-state", "before the first entry");
     same_pc(w, h, entry_pc, "reset-state", "at the first entry");
@@ -309,6 +363,65 @@ static void check_first_entry(struct world *w, uint32_t h, const struct tvm_hist
     if ((vsstatus & (VSSTATUS_SIE | VSSTATUS_SPIE | VSSTATUS_SPP)) != 0)
         oracle_report(w, ORACLE_OWN, S1_ISOLATION, "reset-state", "hart %u: vsstatus is 0x%llx at the first entry", h,
                       (unsigned long long)vsstatus);
+}
+
+/*
+ * What the host can make a guest take: external and local interrupts that this vCPU allowed, and that the host raises
+ * now. Never a timer or a software interrupt.
+ */
+static void check_injected_interrupts(struct world *w, uint32_t h, const struct entry *e, uint64_t allowed)
+{
+    uint64_t raised = machine_csr_read(w->machine, h, CSR_HVIP) & ~HVIP_VSSIP;
+    uint64_t host = e->before.csr[HOST_HVIP];
+
+    if ((raised & ~(host & allowed & INJECTABLE)) != 0)
+        oracle_report(w, ORACLE_OWN, S1_ISOLATION, "interrupt-filter",
+                      "hart %u: hvip is 0x%llx in a guest; the host raises 0x%llx, the guest allows 0x%llx", h,
+                      (unsigned long long)raised, (unsigned long long)host, (unsigned long long)allowed);
+}
+
+/* Guest time has one offset for all vCPUs of a TVM, for ever: it never goes back. */
+static void check_guest_time(struct world *w, uint32_t h, struct tvm_history *t)
+{
+    uint64_t now = machine_csr_read(w->machine, h, CSR_HTIMEDELTA);
+
+    if (t->timed && now != t->htimedelta)
+        oracle_report(w, ORACLE_OWN, S1_ISOLATION, "guest-time", "hart %u: htimedelta was 0x%llx and is 0x%llx", h,
+                      (unsigned long long)t->htimedelta, (unsigned long long)now);
+    t->timed = true;
+    t->htimedelta = now;
+}
+
+/* A vCPU goes on that gave up its registers when it was suspended. */
+static void check_wake_up(struct world *w, uint32_t h, const struct world_image *image)
+{
+    const uint64_t *x = w->machine->hart[h].x;
+    uint64_t vsstatus = machine_csr_read(w->machine, h, 0x200);
+
+    same_pc(w, h, image->pc & ~UINT64_C(1), "wake-up", "where the guest goes on");
+    if (x[A0] != image->x[A0] || x[A1] != image->x[A1] || machine_csr_read(w->machine, h, CSR_VSATP) != 0 ||
+        (vsstatus & VSSTATUS_SIE) != 0 || w->machine->hart[h].priv != PRIV_S)
+        oracle_report(w, ORACLE_OWN, S1_ISOLATION, "wake-up",
+                      "hart %u: a guest that was suspended goes on in another state than it asked for", h);
+    check_software_interrupt(w, h, image->csr[GUEST_CSR_COUNT] != 0, "wake-up", "when the guest woke up");
+}
+
+/* It goes on where it was, with the host's answer. */
+static void check_reentry(struct world *w, uint32_t h, const struct entry *e, const struct vcpu_history *v)
+{
+    struct world_image image = v->image;
+
+    pending_resume(w, h, &v->pending, e->reply, &image);
+    if (v->pending.kind == AWAIT_WAKE_UP) {
+        check_wake_up(w, h, &image);
+        return;
+    }
+    same_gprs(w, h, &image, 0, "guest-state", "since the guest left");
+    same_fp(w, h, &image, "guest-state", "since the guest left");
+    same_pc(w, h, image.pc, "guest-state", "where the guest goes on");
+    same_guest_csrs(w, h, &image, 0, "guest-state", "since the guest left");
+    if (w->machine->hart[h].priv != image.priv)
+        oracle_report(w, ORACLE_OWN, S1_ISOLATION, "guest-state", "hart %u: the guest goes on in another mode", h);
 }
 
 static void host_to_guest(struct world *w, uint32_t h, const struct entry *e)
@@ -331,16 +444,18 @@ static void host_to_guest(struct world *w, uint32_t h, const struct entry *e)
         return;
     struct vcpu_history *v = &o->vcpu[hart->vcpu_frame.index];
     uint64_t tvm = w->machine->monitor->tvm[hart->tvm_slot].id;
-    if (v->generation != o->generation || v->tvm != tvm) {
+    bool first = v->generation != o->generation || v->tvm != tvm || v->pending.kind == AWAIT_START;
+    if (first) {
         check_first_entry(w, h, &o->tvm[hart->tvm_slot]);
-        return;
+        v->allowed = 0;
+    } else {
+        check_reentry(w, h, e, v);
     }
-    same_gprs(w, h, &v->image, 0, "guest-state", "since the guest left");
-    same_fp(w, h, &v->image, "guest-state", "since the guest left");
-    same_pc(w, h, v->image.pc, "guest-state", "where the guest goes on");
-    same_guest_csrs(w, h, &v->image, 0, "guest-state", "since the guest left");
-    if (w->machine->hart[h].priv != v->image.priv)
-        oracle_report(w, ORACLE_OWN, S1_ISOLATION, "guest-state", "hart %u: the guest goes on in another mode", h);
+    v->generation = o->generation;
+    v->tvm = tvm;
+    v->pending = (struct pending){.kind = AWAIT_NOTHING};
+    check_injected_interrupts(w, h, e, v->allowed);
+    check_guest_time(w, h, &o->tvm[hart->tvm_slot]);
 }
 
 static void guest_to_host(struct world *w, uint32_t h, const struct entry *e)
@@ -353,8 +468,7 @@ static void guest_to_host(struct world *w, uint32_t h, const struct entry *e)
     v->generation = o->generation;
     v->tvm = o->slot[o->running_slot[h]].id;
     v->image = e->before;
-    if (e->cause == CAUSE_VIRTUAL)
-        v->image.pc += 4; /* only waiting for an interrupt leaves, and it is over */
+    v->pending = pending_leave(w, h, e, &v->image);
 
     same_host_csrs(w, h, &o->host[h], 0, "after the guest's exit");
     same_fp(w, h, &zero, "host-fp", "instead of being zero after the guest's exit");
@@ -384,6 +498,9 @@ static void check_injection(struct world *w, uint32_t h, const struct entry *e)
     /* mcause and mtval still show the trap that was answered, unless another followed it. */
     if (machine_csr_read(w->machine, h, 0x342) == e->cause)
         due = due && machine_csr_read(w->machine, h, 0x243) == machine_csr_read(w->machine, h, 0x343);
+    if (pending_could_emulate(w, h, e))
+        oracle_report(w, ORACLE_OWN, S4_ABI, "mmio-refused",
+                      "hart %u: a device access that the host should have seen was answered with a fault", h);
     if (machine_csr_read(w->machine, h, 0x200) != expected || machine_csr_read(w->machine, h, 0x241) != before->pc ||
         !due || w->machine->hart[h].pc != (before->csr[G_VSTVEC] & ~UINT64_C(3)) || w->machine->hart[h].priv != PRIV_S)
         oracle_report(w, ORACLE_OWN, S1_ISOLATION, "injection",
@@ -416,8 +533,64 @@ static void guest_to_guest(struct world *w, uint32_t h, const struct entry *e)
         return;
     }
     same_pc(w, h, before->pc + (ecall ? 4 : 0), "guest-state", "while the monitor served the guest");
-    same_guest_csrs(w, h, before, 0, "guest-state", "while the monitor served the guest");
+    bool timer = e->call == CALL_guest_time_set_timer;
+    same_guest_csrs(w, h, before, timer ? 1u << G_VSTIMECMP : 0, "guest-state", "while the monitor served the guest");
+    if (timer && machine_csr_read(w->machine, h, 0x24d) != before->x[A0])
+        oracle_report(w, ORACLE_OWN, S4_ABI, "timer", "hart %u: the guest's timer is not what it set", h);
     check_confinement(w, h);
+}
+
+/* --- what guests tell the monitor about their vCPUs --------------------------------------------------------------- */
+
+/* Did the call that a guest made come back with an error? A guest that left was served. */
+static bool guest_call_failed(const struct world *w, uint32_t h)
+{
+    return machine_in_guest(w->machine, h) && (int64_t)w->machine->hart[h].x[A0] < 0;
+}
+
+static void follow_ipi(struct tvm_history *t, const uint64_t *a)
+{
+    if (a[1] == SBI_ALL_HARTS)
+        t->notified = UINT64_MAX;
+    else if (a[1] < TVM_MAX_VCPUS)
+        t->notified |= a[0] << a[1];
+}
+
+static void follow_start(struct world *w, uint32_t slot, const uint64_t *a)
+{
+    struct oracle_state *o = w->oracle_state;
+    struct tvm_history *t = &o->tvm[slot];
+    uint32_t vcpu = (uint32_t)(a[0] % TVM_MAX_VCPUS);
+    uint32_t frame = t->facts.vcpu_frame[vcpu];
+
+    t->start[vcpu] = (struct vcpu_start){a[1], a[2]};
+    t->notified &= ~(UINT64_C(1) << vcpu); /* what was asked of it before is over */
+    if (frame < o->pages)
+        o->vcpu[frame].pending.kind = AWAIT_START;
+}
+
+/* Bits that a guest can allow or deny: one, or all that there are. */
+static uint64_t interrupt_bits(uint64_t id)
+{
+    return id == UINT64_MAX ? INJECTABLE : id < 64 ? UINT64_C(1) << id : 0;
+}
+
+static void follow_guest_call(struct world *w, uint32_t h, const struct entry *e)
+{
+    struct oracle_state *o = w->oracle_state;
+    uint32_t slot = o->running_slot[h] % MONITOR_MAX_TVMS;
+    struct vcpu_history *v = &o->vcpu[o->running_frame[h] % o->pages];
+    const uint64_t *a = &e->before.x[A0];
+
+    if (guest_call_failed(w, h))
+        return;
+    switch ((enum call_id)e->call) {
+    case CALL_guest_ipi_send: follow_ipi(&o->tvm[slot], a); return;
+    case CALL_guest_hsm_hart_start: follow_start(w, slot, a); return;
+    case CALL_covg_allow_external_interrupt: v->allowed |= interrupt_bits(a[0]); return;
+    case CALL_covg_deny_external_interrupt: v->allowed &= ~interrupt_bits(a[0]); return;
+    default: return;
+    }
 }
 
 /* A hart that was stopped and runs now: the registers that HSM names, everything else from reset. */
@@ -492,6 +665,8 @@ void registers_after(struct world *w)
         }
         if (!e->entered)
             continue;
+        if (e->from_guest && e->cause == CAUSE_ECALL_GUEST)
+            follow_guest_call(w, h, e);
         if (e->from_guest && guest)
             guest_to_guest(w, h, e);
         else if (e->from_guest)

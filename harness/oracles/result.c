@@ -56,19 +56,27 @@ static uint64_t value_of(uint16_t call, const uint64_t *a)
     case CALL_base_get_impl_version:
     case CALL_guest_base_get_impl_version: return SBI_IMPL_VERSION;
     case CALL_base_probe_extension: return a[0] == SBI_EID_COVG || a[0] == SBI_EID_COVI ? 0 : ANY_VALUE;
-    case CALL_guest_base_probe_extension: return a[0] == SBI_EID_COVH || a[0] == SBI_EID_NACL ? 0 : ANY_VALUE;
+    case CALL_guest_base_probe_extension:
+        return a[0] == SBI_EID_COVH || a[0] == SBI_EID_NACL || a[0] == SBI_EID_COVI || a[0] == SBI_EID_SUPD ? 0
+                                                                                                            : ANY_VALUE;
     case CALL_supd_get_active_domains: return COVE_ACTIVE_DOMAINS;
     case CALL_covh_get_tsm_info: return sizeof(struct tsm_info);
     case CALL_covh_convert_pages:
     case CALL_covh_reclaim_pages: return a[1];
     case CALL_covh_add_tvm_page_table_pages: return a[2];
-    case CALL_covh_add_tvm_zero_pages: return a[3];
+    case CALL_covh_add_tvm_zero_pages:
+    case CALL_covh_add_tvm_shared_pages: return a[3];
     case CALL_covh_add_tvm_measured_pages: return a[4];
     case CALL_hsm_hart_get_status:
     case CALL_dbcn_console_write:
     case CALL_dbcn_console_read:
+    case CALL_guest_hsm_hart_get_status:
     case CALL_covh_create_tvm:
+    case CALL_covh_promote_to_tvm:
     case CALL_covh_run_tvm_vcpu:
+    case CALL_guest_base_get_mvendorid:
+    case CALL_guest_base_get_marchid:
+    case CALL_guest_base_get_mimpid:
     case CALL_base_get_mvendorid:
     case CALL_base_get_marchid:
     case CALL_base_get_mimpid: return ANY_VALUE;
@@ -124,10 +132,26 @@ static bool hart_mask(const struct world *w, uint64_t mask, uint64_t base)
     return base < harts && mask >> (harts - base) == 0;
 }
 
+/* Size of a page type that this monitor has, else 0. */
+static uint64_t type_size(uint64_t type)
+{
+    return type == TSM_PAGE_4K ? PAGE_SIZE : type == TSM_PAGE_2M ? (uint64_t)LARGE_PAGES * PAGE_SIZE : 0;
+}
+
 static bool mapping(const struct world *w, uint64_t type, uint64_t count, uint64_t gpa)
 {
-    return type == TSM_PAGE_4K && count != 0 && count <= w->machine->config.window_pages &&
-           gpa_range(w, gpa, count * PAGE_SIZE);
+    uint64_t size = type_size(type);
+
+    return size != 0 && count != 0 && count <= w->machine->config.window_pages + w->machine->config.host_pages &&
+           (gpa & (size - 1)) == 0 && gpa_range(w, gpa, count * size);
+}
+
+/* A page that is aligned to its own size, whatever it is. */
+static bool aligned(uint64_t address, uint64_t type)
+{
+    uint64_t size = type_size(type);
+
+    return size != 0 && (address & (size - 1)) == 0;
 }
 
 static bool hart_start(const struct world *w, const uint64_t *a)
@@ -174,8 +198,16 @@ static bool may_be_accepted(const struct world *w, const struct host_call *c)
         return a[1] >= sizeof(struct tvm_create_params) && host_range(w, a[0], sizeof(struct tvm_create_params), 1);
     case CALL_covh_finalize_tvm: return finalize(w, c);
     case CALL_covh_add_tvm_memory_region: return gpa_range(w, a[1], a[2]);
-    case CALL_covh_add_tvm_measured_pages: return (a[1] & PAGE_MASK) == 0 && mapping(w, a[3], a[4], a[5]);
-    case CALL_covh_add_tvm_zero_pages: return mapping(w, a[2], a[3], a[4]);
+    case CALL_covh_promote_to_tvm: return (a[0] & 7) == 0 && (a[1] & 7) == 0 && o->shmem_set[o->hart];
+    case CALL_covh_add_tvm_measured_pages:
+        return (a[1] & PAGE_MASK) == 0 && aligned(a[2], a[3]) && mapping(w, a[3], a[4], a[5]);
+    case CALL_covh_add_tvm_zero_pages: return aligned(a[1], a[2]) && mapping(w, a[2], a[3], a[4]);
+    case CALL_covh_add_tvm_shared_pages:
+        return mapping(w, a[2], a[3], a[4]) && host_range(w, a[1], a[3] * type_size(a[2]), type_size(a[2]));
+    case CALL_covh_tvm_invalidate_pages:
+    case CALL_covh_tvm_validate_pages:
+    case CALL_covh_tvm_remove_pages:
+    case CALL_covh_tvm_remove_pages_linux: return gpa_range(w, a[1], a[2]);
     case CALL_covh_create_tvm_vcpu: return a[1] < TVM_MAX_VCPUS;
     case CALL_covh_run_tvm_vcpu: return a[1] < TVM_MAX_VCPUS && o->shmem_set[o->hart];
     default: return true;

@@ -150,7 +150,11 @@ static void tables_that_lie(void)
 
     w = two_tvms();
     kit_write_entry(w, kit_entry(w, 0, KIT_GPA + (UINT64_C(1) << 21), 1), pointing_to(MACHINE_WINDOW_BASE) | 0xdf);
-    audit_finds(w, S1_ISOLATION, "pte"); /* a huge leaf */
+    audit_finds(w, S1_ISOLATION, "region"); /* a large leaf */
+
+    w = two_tvms();
+    kit_write_entry(w, kit_entry(w, 0, KIT_GPA + (UINT64_C(1) << 30), 2), pointing_to(MACHINE_WINDOW_BASE) | 0xdf);
+    audit_finds(w, S1_ISOLATION, "pte"); /* a leaf of 1 GiB */
 
     w = two_tvms();
     kit_write_entry(w, kit_entry(w, 0, KIT_GPA + (UINT64_C(1) << 21), 1),

@@ -319,7 +319,7 @@ static void runs_twice(struct world *w, const struct machine_event *event)
 
 static void what_runs_is_what_is_noted(void)
 {
-    after(REENTRY, other_vcpu, 0, 0, S1_ISOLATION, "running");
+    after(REENTRY, other_vcpu, 0, 0, S1_ISOLATION, "vcpu");
     after(REENTRY, not_noted, 0, 0, S1_ISOLATION, "running");
     after(REENTRY, runs_twice, 0, 0, S1_ISOLATION, "running");
 }

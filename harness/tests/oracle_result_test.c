@@ -60,10 +60,10 @@ static void answers_are_what_the_abi_promises(void)
     host_answer(CALL_covh_convert_pages, none, SBI_ERR_DENIED, 3, "value"); /* an error has no value */
     host_answer(CALL_covh_convert_pages, none, -77, 0, "value");            /* nor is this one */
     host_answer(CALL_covh_convert_pages, none, INT64_MIN, 0, "value");
-    host_answer(CALL_covh_tvm_fence, none, 0, 0, "accepted"); /* not served */
+    host_answer(CALL_covg_get_attcaps, none, 0, 0, "accepted"); /* no host may */
     guest_answer(SBI_EID_BASE, 0, 77, "value");
     guest_answer(SBI_EID_BASE, -77, 0, "value");
-    guest_answer(SBI_EID_COVG, 0, 0, "accepted");
+    guest_answer(SBI_EID_COVI, 0, 0, "accepted");
     guest_answer(SBI_EID_COVH, 0, 0, "accepted");
     guest_answer(0x12345, 0, 0, "accepted");
 }
@@ -124,12 +124,12 @@ static void arguments_that_are_never_valid(void)
     host_call_never_accepts(CALL_ipi_send, one_hart, 1, 2);
     host_call_never_accepts(CALL_rfence_sfence_vma, one_hart, 1, UINT64_MAX - 1);
 
-    struct world *w = building();
-    const uint64_t region[6] = {w->tvm_id[0], UINT64_C(1) << 40, PAGE_SIZE};
-    never_accepts(w, CALL_covh_add_tvm_memory_region, region, 1, UINT64_C(1) << 50, S1_ISOLATION);
+    struct world *w = runnable();
+    const uint64_t pages[6] = {w->tvm_id[0], KIT_GPA, PAGE_SIZE};
+    never_accepts(w, CALL_covh_tvm_invalidate_pages, pages, 2, PAGE_SIZE + 8, S1_ISOLATION);
     w = building();
     const uint64_t page[6] = {w->tvm_id[0], kit_ram(KIT_SOURCE), kit_window(KIT_SPARE), 0, 1, KIT_GPA + 4 * PAGE_SIZE};
-    never_accepts(w, CALL_covh_add_tvm_measured_pages, page, 3, TSM_PAGE_2M, S1_ISOLATION);
+    never_accepts(w, CALL_covh_add_tvm_measured_pages, page, 5, KIT_GPA + 4 * PAGE_SIZE + 8, S1_ISOLATION);
     w = building();
     never_accepts(w, CALL_covh_finalize_tvm, (const uint64_t[6]){w->tvm_id[0], 0, 0, kit_ram(3)}, 3, kit_ram(3) + 32,
                   S1_ISOLATION);

@@ -215,7 +215,7 @@ static void calls_do_what_their_arguments_say(void)
     w = two_tvms();
     show_argument(w, 1, KIT_GPA + PAGE_SIZE);
     KIT_CALL(w, 0, CALL_covh_add_tvm_memory_region, w->tvm_id[1], KIT_GPA + (UINT64_C(1) << 30), PAGE_SIZE);
-    step_finds(w, S1_ISOLATION, "region"); /* overlaps the region there is */
+    step_finds(w, S1_ISOLATION, "region-change"); /* overlaps the region there is */
 }
 
 static void soil_data(struct world *w, const struct machine_event *event)

@@ -216,7 +216,9 @@ static void the_table_answers_by_id_name_and_number(void)
     const struct abi_call *run = abi_call_by_name("covh_run_tvm_vcpu", 17);
     CHECK(run != NULL && run->id == 0x10f && run->fid == 15 && run->args == 2 && run->served && !run->guest);
     const struct abi_call *share = abi_call_by_name("covg_share_memory_region", 24);
-    CHECK(share != NULL && share->guest && !share->served);
+    CHECK(share != NULL && share->guest && share->id == 0x302);
+    const struct abi_call *evidence = abi_call_by_name("covg_get_evidence", 17);
+    CHECK(evidence != NULL && evidence->guest && !evidence->served);
 }
 
 static void a_dictionary_has_every_call(void)

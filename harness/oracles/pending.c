@@ -1,0 +1,279 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * OWN, answers: what a vCPU waits for when it has left its hart, and what it must find when it goes on.
+ *
+ * An exit is classified here by the trap that caused it, from the guest's own registers and memory and the closed exit
+ * table of the ABI, never from what the monitor noted down. When the vCPU is run again, the registers that it left with
+ * are brought to where the ABI says they must be, given what the host put into its mailbox; registers.c compares.
+ *
+ * Accesses to emulated devices are judged here as a whole: what the host is shown is the access that the guest's
+ * instruction makes, with the register a0 in place of the real one.
+ */
+#include "harness/oracles/oracle.h"
+
+#include <string.h>
+
+#include "harness/agents/access_insn.h"
+#include "monitor/core/tvm.h"
+
+#define A0 10u
+#define A1 11u
+#define CAUSE_ECALL_GUEST 10u
+#define CAUSE_LOAD_FAULT 21u
+#define CAUSE_VIRTUAL 22u
+#define CAUSE_STORE_FAULT 23u
+#define CSR_SCAUSE 0x142u
+#define CSR_STVAL 0x143u
+#define CSR_HTVAL 0x643u
+#define CSR_HTINST 0x64au
+
+#define PTE_V 1u
+#define PTE_RWX 0xeu
+
+/* --- what the guest's instruction was ----------------------------------------------------------------------------- */
+
+/* Bytes of guest memory at a guest-physical address, within one page; false where no frame of the TVM is mapped. */
+static bool guest_bytes(const struct world *w, uint32_t slot, uint64_t gpa, void *out, size_t len)
+{
+    struct own_leaf leaf;
+
+    if (!own_leaf(w, slot, gpa >> PAGE_SHIFT, &leaf) || !leaf.present)
+        return false;
+    const uint8_t *bytes = machine_peek(w->machine, leaf.page << PAGE_SHIFT | (gpa & PAGE_MASK), len);
+    if (bytes != NULL)
+        memcpy(out, bytes, len);
+    return bytes != NULL;
+}
+
+/* Where the guest's own tables send an address; permissions are not looked at. */
+static bool guest_translation(const struct world *w, uint32_t slot, uint64_t vsatp, uint64_t va, uint64_t *gpa)
+{
+    unsigned mode = (unsigned)(vsatp >> 60);
+    uint64_t table = (vsatp & ((UINT64_C(1) << 44) - 1)) << PAGE_SHIFT;
+    uint64_t pte;
+
+    *gpa = va;
+    if (mode == 0)
+        return true;
+    for (unsigned level = mode - 8 + 2;; level--) {
+        if (level > 4 || !guest_bytes(w, slot, table + (va >> (12 + 9 * level) & 511) * 8, &pte, sizeof(pte)) ||
+            (pte & PTE_V) == 0)
+            return false;
+        table = (pte >> 10 & ((UINT64_C(1) << 44) - 1)) << PAGE_SHIFT;
+        if ((pte & PTE_RWX) != 0) {
+            uint64_t offset = (UINT64_C(1) << (12 + 9 * level)) - 1;
+            *gpa = (table & ~offset) | (va & offset);
+            return true;
+        }
+        if (level == 0)
+            return false;
+    }
+}
+
+static bool guest_half(const struct world *w, uint32_t slot, uint64_t vsatp, uint64_t va, uint16_t *half)
+{
+    uint64_t gpa;
+
+    return guest_translation(w, slot, vsatp, va, &gpa) && guest_bytes(w, slot, gpa, half, sizeof(*half));
+}
+
+/* Instruction that the guest was at. False when it cannot be known. */
+static bool guest_instruction(const struct world *w, uint32_t slot, const struct entry *e, uint32_t *insn)
+{
+    uint64_t vsatp = e->before.csr[GUEST_VSATP];
+    uint16_t low, high = 0;
+
+    if (!guest_half(w, slot, vsatp, e->before.pc, &low))
+        return false;
+    if ((low & 3) == 3 && !guest_half(w, slot, vsatp, e->before.pc + 2, &high))
+        return false;
+    *insn = (uint32_t)high << 16 | low;
+    return true;
+}
+
+/* The access behind a fault: as mtinst describes it, or as the instruction in memory says. */
+static bool faulting_access(const struct world *w, uint32_t slot, const struct entry *e, struct access_insn *d)
+{
+    uint32_t insn;
+
+    if (e->trap.tinst != 0) {
+        bool pseudo = (e->trap.tinst & 1) == 0;
+        bool offset = (e->trap.tinst >> 15 & 31) != 0; /* a misaligned access, of which this is a later part */
+        bool compressed = (e->trap.tinst & 2) == 0;
+        if (pseudo || offset || e->trap.tinst > UINT32_MAX)
+            return false;
+        *d = access_insn_decode((uint32_t)e->trap.tinst | 2);
+        d->len = compressed ? 2 : 4;
+        return true;
+    }
+    if (!guest_instruction(w, slot, e, &insn))
+        return false;
+    *d = access_insn_decode(insn);
+    return true;
+}
+
+/* --- devices ------------------------------------------------------------------------------------------------------ */
+
+static uint64_t mailbox_word(const struct world *w, uint32_t h, uint32_t offset)
+{
+    const struct hart *hart = &w->machine->monitor->hart[h];
+    uint64_t value = 0;
+
+    const uint8_t *word = hart->shmem_set ? machine_peek(w->machine, hart->shmem.value + offset, 8) : NULL;
+    if (word != NULL)
+        memcpy(&value, word, sizeof(value));
+    return value;
+}
+
+static void want(struct world *w, uint32_t h, const char *what, uint64_t seen, uint64_t expected)
+{
+    if (seen != expected)
+        oracle_report(w, ORACLE_OWN, S1_ISOLATION, "mmio-exit",
+                      "hart %u: the host is shown 0x%llx as %s of a device access, which is 0x%llx", h,
+                      (unsigned long long)seen, what, (unsigned long long)expected);
+}
+
+/* The access with a0 as its register and no address. */
+static uint32_t shown_access(const struct access_insn *d)
+{
+    unsigned size = d->width == 1 ? 0 : d->width == 2 ? 1 : d->width == 4 ? 2 : 3;
+
+    if (d->form == FORM_STORE)
+        return 0x23u | size << 12 | A0 << 20;
+    return 0x03u | (d->sign || d->width == 8 ? size : size | 4) << 12 | A0 << 7;
+}
+
+static void judge_device_exit(struct world *w, uint32_t h, const struct entry *e, const struct access_insn *d)
+{
+    uint64_t gpa = e->trap.tval2 << 2 | (e->trap.tval & 3);
+    uint64_t data = e->before.x[d->reg] & (UINT64_MAX >> (64 - 8 * d->width));
+
+    want(w, h, "scause", machine_csr_read(w->machine, h, CSR_SCAUSE), e->cause);
+    want(w, h, "stval", machine_csr_read(w->machine, h, CSR_STVAL), gpa & 3);
+    want(w, h, "htval", mailbox_word(w, h, NACL_CSR_OFFSET(CSR_HTVAL)), gpa >> 2);
+    want(w, h, "htinst", mailbox_word(w, h, NACL_CSR_OFFSET(CSR_HTINST)), shown_access(d));
+    if (d->form == FORM_STORE)
+        want(w, h, "data", mailbox_word(w, h, NACL_GPR_OFFSET(A0)), data);
+}
+
+/* --- when a vCPU leaves ------------------------------------------------------------------------------------------- */
+
+static struct pending after_call(const struct entry *e, struct world_image *image)
+{
+    const uint64_t *a = &e->before.x[A0];
+    struct pending p = {0};
+
+    image->pc += 4;
+    switch ((enum call_id)e->call) {
+    case CALL_covg_share_memory_region:
+    case CALL_covg_unshare_memory_region:
+        p.kind = AWAIT_REGION;
+        p.shares = e->call == CALL_covg_share_memory_region;
+        p.gpa = a[0];
+        p.len = a[1];
+        break;
+    case CALL_guest_dbcn_console_write:
+    case CALL_guest_dbcn_console_read:
+        p.kind = AWAIT_CALL;
+        p.limit = a[0];
+        break;
+    case CALL_guest_dbcn_console_write_byte: p.kind = AWAIT_CALL; break;
+    case CALL_guest_hsm_hart_stop: p.kind = AWAIT_START; break;
+    case CALL_guest_hsm_hart_suspend:
+        if ((uint32_t)a[0] == SBI_HSM_SUSPEND_NON_RETENTIVE) {
+            p.kind = AWAIT_WAKE_UP;
+            p.pc = a[1];
+            p.opaque = a[2];
+            break;
+        }
+        image->x[A0] = image->x[A1] = 0;
+        break;
+    default: image->x[A0] = image->x[A1] = 0; break; /* the host was only told */
+    }
+    return p;
+}
+
+struct pending pending_leave(struct world *w, uint32_t h, const struct entry *e, struct world_image *image)
+{
+    uint32_t slot = w->oracle_state->running_slot[h] % MONITOR_MAX_TVMS;
+    bool data_fault = e->cause == CAUSE_LOAD_FAULT || e->cause == CAUSE_STORE_FAULT;
+    struct pending p = {0};
+    struct access_insn d;
+
+    if (e->cause == CAUSE_ECALL_GUEST)
+        return after_call(e, image);
+    if (e->cause == CAUSE_VIRTUAL)
+        image->pc += 4; /* only waiting for an interrupt leaves, and it is over */
+    if (!data_fault || mailbox_word(w, h, NACL_CSR_OFFSET(CSR_HTINST)) == 0)
+        return p;
+
+    bool known =
+        faulting_access(w, slot, e, &d) && d.plain && (d.form == FORM_STORE) == (e->cause == CAUSE_STORE_FAULT);
+    if (!known || !own_in_region(w, slot, e->trap.tval2 >> 10, 1, 1u << REGION_MMIO)) {
+        oracle_report(w, ORACLE_OWN, S1_ISOLATION, "mmio-exit",
+                      "hart %u: the host is shown a device access that the guest did not make", h);
+        return p;
+    }
+    judge_device_exit(w, h, e, &d);
+    p.kind = d.form == FORM_STORE ? AWAIT_NOTHING : AWAIT_LOAD;
+    p.insn = d;
+    image->pc += d.len;
+    return p;
+}
+
+/* --- when it goes on ---------------------------------------------------------------------------------------------- */
+
+static bool is_error(int64_t error)
+{
+    return (error <= SBI_ERR_FAILED && error >= SBI_ERR_NO_SHMEM) || (error <= SBI_ERR_AUTH && error >= SBI_ERR_BUSY);
+}
+
+/* The host's answer to a call, as far as the guest may see it: an error of the interface, or success and a value. */
+static void answer_call(struct world *w, uint32_t h, const struct pending *p, const uint64_t reply[2],
+                        struct world_image *image)
+{
+    int64_t shown = (int64_t)w->machine->hart[h].x[A0];
+    bool plausible = reply[0] == SBI_SUCCESS || is_error((int64_t)reply[0]);
+    uint64_t value = p->kind == AWAIT_CALL && reply[1] < p->limit ? reply[1] : p->limit;
+
+    image->x[A0] = reply[0];
+    image->x[A1] = reply[0] == SBI_SUCCESS ? value : 0;
+    /* What no SBI call returns becomes some error of the monitor's choice; so may the errors that only CoVE has. */
+    if ((!plausible || (int64_t)reply[0] <= SBI_ERR_AUTH) && is_error(shown))
+        image->x[A0] = (uint64_t)shown;
+}
+
+void pending_resume(struct world *w, uint32_t h, const struct pending *p, const uint64_t reply[2],
+                    struct world_image *image)
+{
+    switch (p->kind) {
+    case AWAIT_NOTHING:
+    case AWAIT_START: return;
+    case AWAIT_LOAD:
+        if (p->insn.reg != 0)
+            image->x[p->insn.reg] = access_insn_extend(&p->insn, reply[0]);
+        return;
+    case AWAIT_CALL:
+    case AWAIT_REGION: answer_call(w, h, p, reply, image); return;
+    case AWAIT_WAKE_UP:
+        image->pc = p->pc;
+        image->x[A1] = p->opaque;
+        image->x[A0] = w->machine->monitor->hart[h].vcpu_id;
+        return;
+    }
+}
+
+/* --- accesses that were refused ----------------------------------------------------------------------------------- */
+
+bool pending_could_emulate(const struct world *w, uint32_t h, const struct entry *e)
+{
+    uint32_t slot = w->oracle_state->running_slot[h] % MONITOR_MAX_TVMS;
+    uint64_t gpa = e->trap.tval2 << 2 | (e->trap.tval & 3);
+    struct access_insn d;
+
+    if (e->cause != CAUSE_LOAD_FAULT && e->cause != CAUSE_STORE_FAULT)
+        return false;
+    return own_in_region(w, slot, gpa >> PAGE_SHIFT, 1, 1u << REGION_MMIO) && faulting_access(w, slot, e, &d) &&
+           d.plain && (d.form == FORM_STORE) == (e->cause == CAUSE_STORE_FAULT) &&
+           (gpa & PAGE_MASK) + d.width <= PAGE_SIZE;
+}
