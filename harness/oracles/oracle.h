@@ -296,6 +296,8 @@ struct pending pending_leave(struct world *w, uint32_t h, const struct entry *e,
 /* It goes on: put the host's answer in. */
 void pending_resume(struct world *w, uint32_t h, const struct pending *p, const uint64_t reply[2],
                     struct world_image *image);
+/* Instruction that the guest of hart `h` was at when it trapped. False when it cannot be known. */
+bool pending_instruction(const struct world *w, uint32_t h, const struct entry *e, uint32_t *insn);
 /* Is this fault a device access that the host must be shown? */
 bool pending_could_emulate(const struct world *w, uint32_t h, const struct entry *e);
 

@@ -106,6 +106,8 @@ bool own_in_region(const struct world *w, uint32_t slot, uint64_t gfn, uint64_t 
     uint64_t at = gfn << PAGE_SHIFT;
     uint64_t end = (gfn + count) << PAGE_SHIFT;
 
+    if (end <= at)
+        return false; /* beyond every guest-physical address */
     for (uint32_t i = 0; i < t->region_count && at < end; i++) {
         const struct region *r = &t->region[i];
         if ((types >> r->type & 1) != 0 && at >= r->base && at - r->base < r->len)

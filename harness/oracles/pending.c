@@ -91,6 +91,11 @@ static bool guest_instruction(const struct world *w, uint32_t slot, const struct
     return true;
 }
 
+bool pending_instruction(const struct world *w, uint32_t h, const struct entry *e, uint32_t *insn)
+{
+    return guest_instruction(w, w->oracle_state->running_slot[h] % MONITOR_MAX_TVMS, e, insn);
+}
+
 /* The access behind a fault: as mtinst describes it, or as the instruction in memory says. */
 static bool faulting_access(const struct world *w, uint32_t slot, const struct entry *e, struct access_insn *d)
 {

@@ -495,9 +495,13 @@ static void check_injection(struct world *w, uint32_t h, const struct entry *e)
     expected |= (status & VSSTATUS_SIE) != 0 ? VSSTATUS_SPIE : 0;
     expected |= before->priv == PRIV_S ? VSSTATUS_SPP : 0;
     bool due = e->cause == CAUSE_VIRTUAL ? cause == 2 : cause == access_fault_for(e->cause);
-    /* mcause and mtval still show the trap that was answered, unless another followed it. */
-    if (machine_csr_read(w->machine, h, 0x342) == e->cause)
-        due = due && machine_csr_read(w->machine, h, 0x243) == machine_csr_read(w->machine, h, 0x343);
+    uint64_t tval = e->trap.tval;
+    uint32_t insn;
+
+    /* The hardware may leave out which instruction it was: then the guest's memory says. */
+    if (e->cause == CAUSE_VIRTUAL && tval == 0 && pending_instruction(w, h, e, &insn))
+        tval = insn;
+    due = due && machine_csr_read(w->machine, h, 0x243) == tval;
     if (pending_could_emulate(w, h, e))
         oracle_report(w, ORACLE_OWN, S4_ABI, "mmio-refused",
                       "hart %u: a device access that the host should have seen was answered with a fault", h);
@@ -525,10 +529,12 @@ static void guest_to_guest(struct world *w, uint32_t h, const struct entry *e)
     const struct world_image *before = &e->before;
     bool ecall = e->cause == CAUSE_ECALL_GUEST;
     bool fault = e->cause >= CAUSE_GUEST_FAULT_FIRST && e->cause <= CAUSE_GUEST_FAULT_LAST;
+    uint32_t insn;
 
     same_gprs(w, h, before, ecall ? 3u << A0 : 0, "guest-state", "while the monitor served the guest");
     same_fp(w, h, before, "guest-state", "while the monitor served the guest");
-    if (e->cause == CAUSE_VIRTUAL || (fault && was_delivered(w, h, before))) {
+    bool unknown = e->cause == CAUSE_VIRTUAL && e->trap.tval == 0 && !pending_instruction(w, h, e, &insn);
+    if ((e->cause == CAUSE_VIRTUAL && !unknown) || ((fault || unknown) && was_delivered(w, h, before))) {
         check_injection(w, h, e);
         return;
     }
