@@ -386,21 +386,19 @@ static struct ref_answer map_pages(const struct host *c, struct ref_tvm *t, cons
     if (!ref_gpa_range(t, m->gpa, len, bytes) || !ref_region_covers(t, m->gpa, len, types, true) ||
         !ref_unmapped(t, gfn, pages))
         return answer_error(SBI_ERR_INVALID_ADDRESS);
-    /* A 2 MiB leaf has no room where a table hangs. */
-    for (uint64_t i = 0; large && i < m->count; i++)
-        if (ref_block_exists(t, 0, gfn / REF_LARGE + i))
-            return answer_error(SBI_ERR_INVALID_ADDRESS);
     if (ref_tables(t, gfn, pages, large, false) > t->pool)
         return answer_error(SBI_ERR_OUT_OF_PTPAGES);
 
     t->pool -= ref_tables(t, gfn, pages, large, true);
     if (m->what != MAP_SHARED)
         ref_frames_give(c->r, first, pages, FRAME_MAPPED, ref_tvm_index(c->r, t));
-    ref_run_add(t, (struct ref_run){.gfn = gfn,
-                                    .count = pages,
-                                    .page = m->what == MAP_SHARED ? m->base / REF_PAGE : first,
-                                    .shared = m->what == MAP_SHARED,
-                                    .large = large});
+    /* Where a table hangs already, its leaves serve a 2 MiB page: they can be taken apart again. */
+    for (uint64_t at = 0; at < pages; at += large ? REF_LARGE : pages)
+        ref_run_add(t, (struct ref_run){.gfn = gfn + at,
+                                        .count = large ? REF_LARGE : pages,
+                                        .page = (m->what == MAP_SHARED ? m->base / REF_PAGE : first) + at,
+                                        .shared = m->what == MAP_SHARED,
+                                        .large = large && !ref_block_exists(t, 0, (gfn + at) / REF_LARGE)});
     return answer_value(m->count);
 }
 
@@ -457,6 +455,8 @@ static struct ref_answer change_pages(const struct host *c, struct ref_tvm *t, e
     if (t->state != REF_RUNNABLE || len == 0 || len % REF_PAGE != 0)
         return answer_error(SBI_ERR_INVALID_PARAM);
     if (!ref_gpa_range(t, gpa, len, REF_PAGE))
+        return answer_error(SBI_ERR_INVALID_ADDRESS);
+    if (!ref_region_covers(t, gpa, len, ~0u, true))
         return answer_error(SBI_ERR_INVALID_ADDRESS);
     /* Leaves of 2 MiB are taken whole: neither end of the range lies inside one. */
     for (unsigned end = 0; end < 2; end++) {
