@@ -11,7 +11,7 @@
 
 #define LARGE_FRAME 512u /* first window frame, and first frame of host RAM, that is aligned to 2 MiB and not in use */
 #define ROOM (8 * LARGE_SIZE)
-#define WATCHING (ORACLE_LIV | ORACLE_ORD)
+#define WATCHING (ORACLE_LIV | ORACLE_ORD | ORACLE_REF)
 #define SCAUSE_ECALL 10u
 #define SCAUSE_LOAD_FAULT 21u
 
@@ -45,6 +45,20 @@ static inline uint64_t large_runnable(struct world *w, uint32_t base)
     kit_finalize(w, id);
     kit_shmem(w, 0);
     return id;
+}
+
+/* vCPU 1 of the TVM whose vCPU 0 runs on hart 0, and to which it was given before finalize, comes to run on hart 1. */
+static inline void start_second_vcpu(struct world *w, uint64_t id)
+{
+    struct trace_op op = {.op = OP_GUEST_CALL, .call = CALL_guest_hsm_hart_start, .a = {1, KIT_ENTRY, 0}};
+    struct step_result r;
+
+    world_step(w, &op, &r);
+    CHECK_EQ(r.kind, EXPECT_EXIT);
+    kit_run(w, 0, id);
+    CHECK_EQ(w->machine->hart[0].x[10], SBI_SUCCESS);
+    kit_shmem(w, 1);
+    CHECK_EQ(KIT_CALL(w, 1, CALL_covh_run_tvm_vcpu, id, 1).kind, EXPECT_ENTER);
 }
 
 /* Everything that the monitor knows: its state and the window. */

@@ -96,13 +96,36 @@ static void zero_pages(void)
     for (uint32_t i = 0; i < LARGE_PAGES; i += LARGE_PAGES - 1)
         REFUSED(w, 0, SBI_ERR_INVALID_ADDRESS, CALL_covh_add_tvm_zero_pages, id, kit_window(2 * LARGE_FRAME),
                 TSM_PAGE_4K, 1, KIT_GPA + i * PAGE_SIZE);
+    /* One small page in the middle of 2 MiB is in the way of a large one. */
+    KIT_OK(w, 0, CALL_covh_add_tvm_zero_pages, id, kit_window(2 * LARGE_FRAME), TSM_PAGE_4K, 1,
+           KIT_GPA + 7 * LARGE_SIZE + 77 * PAGE_SIZE);
+    kit_convert(w, 3 * LARGE_FRAME, LARGE_PAGES);
+    REFUSED(w, 0, SBI_ERR_INVALID_ADDRESS, CALL_covh_add_tvm_zero_pages, id, kit_window(3 * LARGE_FRAME), TSM_PAGE_2M,
+            1, KIT_GPA + 7 * LARGE_SIZE);
     /* Each small page in a new 2 MiB takes a table, until there are none. */
-    for (uint32_t i = 1; i <= KIT_TABLE_COUNT - 2; i++)
-        KIT_OK(w, 0, CALL_covh_add_tvm_zero_pages, id, kit_window(KIT_SPARE - 1 + (i > 3 ? i - 8 : i)), TSM_PAGE_4K, 1,
+    for (uint32_t i = 1; i <= KIT_TABLE_COUNT - 3; i++)
+        KIT_OK(w, 0, CALL_covh_add_tvm_zero_pages, id, kit_window(KIT_SPARE - 1 + i), TSM_PAGE_4K, 1,
                KIT_GPA + i * LARGE_SIZE);
-    REFUSED(w, 0, SBI_ERR_OUT_OF_PTPAGES, CALL_covh_add_tvm_zero_pages, id, kit_window(2 * LARGE_FRAME), TSM_PAGE_4K, 1,
+    REFUSED(w, 0, SBI_ERR_OUT_OF_PTPAGES, CALL_covh_add_tvm_zero_pages, id, kit_window(KIT_SPARE + 3), TSM_PAGE_4K, 1,
             KIT_GPA + 6 * LARGE_SIZE);
     CHECK(world_audit(w));
+    CHECK_CLEAN(w);
+    world_destroy(w);
+}
+
+static void large_page_takes_tables_too(void)
+{
+    struct world *w = large_world(WATCHING);
+    uint64_t id = kit_create(w, 0);
+
+    kit_convert(w, LARGE_FRAME, LARGE_PAGES);
+    KIT_OK(w, 0, CALL_covh_add_tvm_memory_region, id, KIT_GPA, ROOM);
+    KIT_OK(w, 0, CALL_covh_add_tvm_page_table_pages, id, kit_window(KIT_TABLES), 1);
+    REFUSED(w, 0, SBI_ERR_OUT_OF_PTPAGES, CALL_covh_add_tvm_measured_pages, id, kit_ram(LARGE_FRAME),
+            kit_window(LARGE_FRAME), TSM_PAGE_2M, 1, KIT_GPA);
+    KIT_OK(w, 0, CALL_covh_add_tvm_page_table_pages, id, kit_window(KIT_TABLES + 1), 1);
+    KIT_OK(w, 0, CALL_covh_add_tvm_measured_pages, id, kit_ram(LARGE_FRAME), kit_window(LARGE_FRAME), TSM_PAGE_2M, 1,
+           KIT_GPA);
     CHECK_CLEAN(w);
     world_destroy(w);
 }
@@ -361,9 +384,51 @@ static void change_within_large_pages_splits_them(void)
     GUEST_REFUSED(w, SBI_ERR_FAILED, CALL_covg_share_memory_region, cut, 2 * LARGE_SIZE);
     CHECK_EQ(kit_tvm(w, 0)->region_count, 1);
     CHECK_EQ(leaf(w, KIT_GPA, 1), pte(kit_window(LARGE_FRAME), PTE_DATA));
-    /* Whole leaves need none. */
+    /* Whole leaves need none, and go as a whole. */
     guest_shows(w, CALL_covg_share_memory_region, KIT_GPA, LARGE_SIZE);
     CHECK_EQ(leaf(w, KIT_GPA, 1), pte(kit_window(LARGE_FRAME), PTE_DATA));
+    KIT_OK(w, 0, CALL_covh_tvm_invalidate_pages, id, KIT_GPA, LARGE_SIZE);
+    KIT_OK(w, 0, CALL_covh_tvm_fence, id);
+    KIT_OK(w, 0, CALL_covh_tvm_remove_pages, id, KIT_GPA, LARGE_SIZE);
+    for (uint32_t i = 0; i < LARGE_PAGES; i++)
+        CHECK_EQ(state_of(w, LARGE_FRAME + i), PAGE_CONF_FREE);
+    CHECK_EQ(host_answers(w, id, 0, 0).kind, EXPECT_ENTER);
+    /* The far end of a range cuts a leaf as well. */
+    guest_shows(w, CALL_covg_share_memory_region, SMALL + LARGE_SIZE, 5 * PAGE_SIZE);
+    CHECK_EQ(kit_tvm(w, 0)->pool_count, 0);
+    CHECK_EQ(leaf(w, SMALL + LARGE_SIZE + 5 * PAGE_SIZE, 0), pte(kit_window(3 * LARGE_FRAME + 5), PTE_DATA));
+    CHECK(world_audit(w));
+    CHECK_CLEAN(w);
+    world_destroy(w);
+}
+
+/* Pages that a running vCPU may still reach are not removed, however often the host asks. */
+static void removing_waits_for_running_vcpus(void)
+{
+    struct world *w = large_world(WATCHING);
+    uint64_t id = large_tvm(w, 0);
+
+    KIT_OK(w, 0, CALL_covh_create_tvm_vcpu, id, 1, kit_window(KIT_VCPU + 1));
+    kit_finalize(w, id);
+    kit_shmem(w, 0);
+    KIT_OK(w, 0, CALL_covh_add_tvm_zero_pages, id, kit_window(KIT_SPARE), TSM_PAGE_4K, 1, SMALL);
+    kit_run(w, 0, id);
+    start_second_vcpu(w, id);
+    CHECK_EQ(kit_op(w, 1, OP_GUEST_STORE, SMALL, 8, 0x99, 0).kind, EXPECT_VALUE);
+    guest_shows(w, CALL_covg_share_memory_region, SMALL, PAGE_SIZE);
+    KIT_OK(w, 0, CALL_covh_tvm_invalidate_pages, id, SMALL, PAGE_SIZE);
+    REFUSED(w, 0, SBI_ERR_INVALID_ADDRESS, CALL_covh_tvm_remove_pages, id, SMALL, PAGE_SIZE);
+    KIT_OK(w, 0, CALL_covh_tvm_fence, id);
+    REFUSED(w, 0, SBI_ERR_ALREADY_STARTED, CALL_covh_tvm_fence, id);
+    REFUSED(w, 0, SBI_ERR_INVALID_ADDRESS, CALL_covh_tvm_remove_pages, id, SMALL, PAGE_SIZE);
+    /* It was never told to forget: what it remembers is still its own memory. */
+    CHECK_EQ(kit_op(w, 1, OP_GUEST_LOAD, SMALL, 8, 0, 0).value, 0x99);
+    CHECK_EQ(kit_op(w, 1, OP_IRQ, 5, 1, 0, 0).kind, EXPECT_EXIT);
+    kit_op(w, 1, OP_IRQ, 5, 0, 0, 0);
+    KIT_OK(w, 0, CALL_covh_tvm_remove_pages, id, SMALL, PAGE_SIZE);
+    CHECK_EQ(KIT_CALL(w, 1, CALL_covh_run_tvm_vcpu, id, 1).kind, EXPECT_ENTER);
+    CHECK_EQ(kit_op(w, 1, OP_GUEST_LOAD, SMALL, 8, 0, 0).kind, EXPECT_EXIT);
+    KIT_OK(w, 0, CALL_covh_tvm_fence, id);
     CHECK(world_audit(w));
     CHECK_CLEAN(w);
     world_destroy(w);
@@ -380,5 +445,7 @@ int main(void)
     refused_share_leaves_memory_as_it_was();
     shared_pages_are_host_memory();
     change_within_large_pages_splits_them();
+    large_page_takes_tables_too();
+    removing_waits_for_running_vcpus();
     return test_finish();
 }

@@ -207,9 +207,12 @@ static void only_what_is_confidential_is_shared(void)
 static uint64_t promoted(struct world *w, uint32_t reserve)
 {
     struct hart *h = &w->machine->monitor->hart[0];
-    uint64_t id = large_runnable(w, 0);
+    uint64_t id = large_tvm(w, 0);
     struct tvm *t = kit_tvm(w, 0);
 
+    KIT_OK(w, 0, CALL_covh_create_tvm_vcpu, id, 1, kit_window(KIT_VCPU + 1));
+    kit_finalize(w, id);
+    kit_shmem(w, 0);
     t->promoted = true;
     kit_convert(w, LARGE_FRAME, 2 * LARGE_PAGES);
     for (uint32_t i = 0; i < reserve; i++)
@@ -303,6 +306,36 @@ static void pages_are_shared_in_place(void)
     world_destroy(w);
 }
 
+/* The monitor itself makes other harts forget; and nothing is brought into a range on its way out. */
+static void other_harts_lose_what_was_shared(void)
+{
+    struct world *w = large_world(0);
+    uint64_t id = promoted(w, 100);
+    const struct tvm *t = kit_tvm(w, 0);
+    const uint64_t ram = kit_ram(LARGE_FRAME);
+
+    kit_run(w, 0, id);
+    guest_stores(w, KIT_GPA, 0x5ec2e7);
+    start_second_vcpu(w, id);
+    CHECK_EQ(kit_op(w, 1, OP_GUEST_LOAD, KIT_GPA, 8, 0, 0).value, 0x5ec2e7);
+    guest_shows(w, CALL_covg_share_memory_region, KIT_GPA, 2 * PAGE_SIZE);
+    CHECK_EQ(kit_op(w, 1, OP_GUEST_LOAD, KIT_GPA, 8, 0, 0).value, 0x5ec2e7);
+    uint32_t reserve = t->reserve_count;
+    CHECK_EQ(kit_op(w, 1, OP_GUEST_LOAD, KIT_GPA + PAGE_SIZE, 8, 0, 0).kind, EXPECT_EXIT);
+    CHECK_EQ(t->reserve_count, reserve);
+    CHECK_EQ(KIT_CALL(w, 1, CALL_covh_run_tvm_vcpu, id, 1).kind, EXPECT_ENTER);
+    CHECK_EQ(kit_op(w, 1, OP_GUEST_LOAD, KIT_GPA, 8, 0, 0).value, 0x5ec2e7);
+    kit_op(w, 0, OP_HOST_WRITE64, ram, 0x1111, 0, 0);
+    CHECK_EQ(host_answers(w, id, 0, ram).kind, EXPECT_ENTER);
+    kit_op(w, 1, OP_GUEST_LOAD, KIT_GPA, 8, 0, 0); /* may have to try once more */
+    CHECK_EQ(kit_op(w, 1, OP_GUEST_LOAD, KIT_GPA, 8, 0, 0).value, 0x1111);
+    guest_shows(w, CALL_covg_unshare_memory_region, KIT_GPA, PAGE_SIZE);
+    kit_op(w, 1, OP_GUEST_LOAD, KIT_GPA, 8, 0, 0);
+    CHECK_EQ(kit_op(w, 1, OP_GUEST_LOAD, KIT_GPA, 8, 0, 0).value, 0);
+    CHECK_EQ(w->machine->violation.kind, VIOLATION_NONE);
+    world_destroy(w);
+}
+
 int main(void)
 {
     neighbours_merge_unless_one_is_pending_or_a_device();
@@ -313,5 +346,6 @@ int main(void)
     only_what_is_confidential_is_shared();
     reserve_backs_first_touches();
     pages_are_shared_in_place();
+    other_harts_lose_what_was_shared();
     return test_finish();
 }
