@@ -284,7 +284,7 @@ static void compare_frame(struct world *w, uint32_t frame)
                       (unsigned long long)r->gfn, (unsigned long long)use->gfn);
 }
 
-/* Sorted, disjoint, page-aligned, within the guest-physical width, of a type there is, neighbours of one type merged. */
+/* Sorted, disjoint, page-aligned, within the guest-physical width, of a type there is, memory without a pending change merged. */
 static bool regions_are_tidy(struct world *w, uint32_t slot, const struct tvm *t)
 {
     uint64_t limit = UINT64_C(1) << (41 + 9 * (t->gstage_mode - GSTAGE_SV39X4));
@@ -294,7 +294,8 @@ static bool regions_are_tidy(struct world *w, uint32_t slot, const struct tvm *t
         return true; /* reported with the mode */
     for (uint32_t i = 0; i < t->region_count && i < TVM_MAX_REGIONS; i++) {
         const struct region *r = &t->region[i];
-        bool joins = i > 0 && r->base == end && r->type == t->region[i - 1].type;
+        bool joins = i > 0 && r->base == end && r->type == t->region[i - 1].type &&
+                     (r->type == REGION_CONFIDENTIAL || r->type == REGION_SHARED);
         if (r->base >= end && !joins && r->len != 0 && ((r->base | r->len) & PAGE_MASK) == 0 && r->base < limit &&
             r->len <= limit - r->base && r->type <= REGION_MMIO && r->zero == 0) {
             end = r->base + r->len;

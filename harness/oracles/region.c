@@ -42,13 +42,15 @@ static bool same_list(const struct region_list *a, const struct region_list *b)
     return same;
 }
 
+/* Memory joins its neighbours. A device, or a range whose change is pending, ends as it began: by itself. */
 static void append(struct region_list *l, uint64_t base, uint64_t end, uint32_t type)
 {
     uint32_t last = l->count - 1;
+    bool merges = type == REGION_CONFIDENTIAL || type == REGION_SHARED;
 
     if (base >= end || type == NO_REGION)
         return;
-    if (l->count != 0 && l->region[last].base + l->region[last].len == base && l->region[last].type == type) {
+    if (merges && l->count != 0 && l->region[last].base + l->region[last].len == base && l->region[last].type == type) {
         l->region[last].len += end - base;
     } else if (l->count < TVM_MAX_REGIONS) {
         l->region[l->count].base = base;
