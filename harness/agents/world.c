@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "harness/agents/agent.h"
+#include "harness/oracles/att.h"
 #include "harness/oracles/ni.h"
 #include "harness/oracles/oracle.h"
 #include "harness/oracles/ref.h"
@@ -190,6 +191,8 @@ bool world_step(struct world *w, const struct trace_op *op, struct step_result *
         oracle_after(w, s.hart, op);
         if ((w->oracles & ORACLE_REF) != 0)
             ref_after(w);
+        if ((w->oracles & ORACLE_ATT) != 0 && !w->finding.found)
+            att_after(w);
         if (s.result->kind == EXPECT_ENTER)
             guest_plant_markers(w, s.hart);
         if (w->twin != NULL && !w->finding.found) {
@@ -233,6 +236,7 @@ const char *oracle_name(uint32_t oracle)
     case ORACLE_ORD: return "ORD";
     case ORACLE_REF: return "REF";
     case ORACLE_NI: return "NI";
+    case ORACLE_ATT: return "ATT";
     default: return "none";
     }
 }

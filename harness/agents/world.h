@@ -17,6 +17,7 @@
 #define ORACLE_ORD 0x04u /* order rules on events: fences after PMP and hgatp changes, scrub before release */
 #define ORACLE_REF 0x08u /* answers, exits and abstract state equal those of a model of the ABI */
 #define ORACLE_NI 0x10u  /* what the host sees does not depend on a guest's secrets: a second world says so */
+#define ORACLE_ATT 0x20u /* measurements equal those that another implementation computes */
 #define ORACLE_ALL 0x07u
 
 /* Severity: what is broken, most serious first. */

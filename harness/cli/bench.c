@@ -99,7 +99,7 @@ static bool measure_set(struct bench *b, const char *set, const struct corpus *c
         const char *name;
         uint32_t oracles;
     } variants[] = {{"none", 0},         {"own", ORACLE_OWN}, {"liv", ORACLE_LIV}, {"ord", ORACLE_ORD},
-                    {"ref", ORACLE_REF}, {"ni", ORACLE_NI},   {"all", ORACLE_ALL}};
+                    {"ref", ORACLE_REF}, {"ni", ORACLE_NI},   {"att", ORACLE_ATT}, {"all", ORACLE_ALL}};
     double bare = 0;
     char name[64];
 

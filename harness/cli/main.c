@@ -22,7 +22,7 @@ static const struct cli_command commands[] = {
      "*.trace\n"
      "and *.tst.\n\n"
      "  -v, --verbose     print each step and what came of it\n"
-     "  --oracles LIST    own,liv,ord,ref,ni or all (default) or none\n"
+     "  --oracles LIST    own,liv,ord,ref,ni,att or all (default) or none\n"
      "  --any             take binary files as the fuzz targets do: any bytes are a trace, expectations are ignored\n"
      "  --json            one JSON object on standard output\n",
      cmd_run},
@@ -52,7 +52,7 @@ static const struct cli_command commands[] = {
      "  --seeds PATH      traces to start from (default: corpora of the source tree)\n"
      "  --corpus FOLDER   read more traces from there, and write each new interesting one there at once\n"
      "  --findings FOLDER where findings go (default findings); nothing is overwritten\n"
-     "  --oracles LIST    own,liv,ord,ref,ni or all (default)\n"
+     "  --oracles LIST    own,liv,ord,ref,ni,att or all (default)\n"
      "  --json            one JSON object on standard output\n",
      cmd_hunt},
     {"interleave", "[options]", "harts that overlap inside the monitor, in orders that a seed decides",
@@ -77,7 +77,7 @@ static const struct cli_command commands[] = {
      "the name ends in .trace, binary otherwise.\n\n"
      "  -o FILE           where to write; an existing file is not overwritten\n"
      "  --force           overwrite\n"
-     "  --oracles LIST    own,liv,ord,ref,ni or all (default)\n"
+     "  --oracles LIST    own,liv,ord,ref,ni,att or all (default)\n"
      "  --any             take binary files as the fuzz targets do: any bytes are a trace\n",
      cmd_min},
     {"matrix", "[--missing] [--json] PATH...", "which outcomes, exits and changes of state the traces reach",

@@ -84,6 +84,7 @@ static uint32_t oracle_bit(const char *name, size_t length)
         {"ord", ORACLE_ORD},
         {"ref", ORACLE_REF},
         {"ni", ORACLE_NI},
+        {"att", ORACLE_ATT},
         {"all", ORACLE_ALL},
     };
 
@@ -106,7 +107,7 @@ bool cli_oracles(const struct cli_command *command, const char *text, uint32_t *
         uint32_t bit = oracle_bit(name, length);
 
         if (bit == 0) {
-            cli_usage(command, "no oracle '%.*s': own, liv, ord, ref, ni, all or none", (int)length, name);
+            cli_usage(command, "no oracle '%.*s': own, liv, ord, ref, ni, att, all or none", (int)length, name);
             return false;
         }
         bits |= bit;

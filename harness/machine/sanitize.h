@@ -147,6 +147,17 @@ static inline void sanitize_racy_write(void *shared, const void *src, size_t len
 #endif
 }
 
+/* These bytes were written by code that no sanitizer watched. */
+static inline void sanitize_written(const void *at, size_t len)
+{
+#ifdef SANITIZE_MEMORY
+    __msan_unpoison(at, len);
+#else
+    (void)at;
+    (void)len;
+#endif
+}
+
 /* These bytes become visible to a world: report them if one was never written. */
 static inline void sanitize_check_initialised(const void *at, size_t len)
 {

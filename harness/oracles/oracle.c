@@ -3,6 +3,7 @@
  * What oracles share: their memory, the hooks, the report, and the view of the call that a step made.
  */
 #include "harness/oracles/oracle.h"
+#include "harness/oracles/att.h"
 #include "harness/oracles/ref.h"
 
 #include <stdarg.h>
@@ -163,7 +164,7 @@ bool oracle_create(struct world *w)
     o->erased = calloc(pages, sizeof(*o->erased));
     if (o->record == NULL || o->content == NULL || o->touched == NULL || o->is_touched == NULL || o->use == NULL ||
         o->converted_at == NULL || o->blocked_at == NULL || o->changed == NULL || o->vcpu == NULL ||
-        o->scrubbed == NULL || o->written == NULL || o->erased == NULL || !ref_create(w))
+        o->scrubbed == NULL || o->written == NULL || o->erased == NULL || !ref_create(w) || !att_create(w))
         return false;
     memcpy(o->content, w->machine->window, (size_t)pages * PAGE_SIZE);
     if (w->oracles != 0) {
@@ -187,6 +188,7 @@ void oracle_destroy(struct world *w)
     if (o == NULL)
         return;
     ref_destroy(w);
+    att_destroy(w);
     free(o->record);
     free(o->content);
     free(o->touched);
@@ -217,6 +219,7 @@ void oracle_reset(struct world *w)
     own_reset(w);
     ord_reset(w);
     ref_reset(w);
+    att_reset(w);
     w->finding = o->boot;
 }
 

@@ -16,6 +16,7 @@
  *   secret.c       values of a guest in places that the host sees
  *   result.c       answers of calls, and arguments that no call may accept
  *   ord.c          order of fences, scrubs, isolation and register loads; single reads of host memory
+ *   att.c          measurements, computed a second time
  *   ref.c          answers, exits and abstract state against a model of the ABI (ref.h)
  *   liv.c          locks, bounded work, fatal stops, misuse of primitives
  */
@@ -189,6 +190,7 @@ struct oracle_state {
     bool guest_failed;   /* the acting guest made a call that came back with an error */
     struct finding boot; /* what the machine looked like before anybody acted */
     struct ref *ref;     /* the model of the ABI, ref.h */
+    struct att *att;     /* measurements, att.h */
     struct entry entry[MONITOR_MAX_HARTS];
     struct host_call call;
 
