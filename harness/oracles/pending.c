@@ -28,7 +28,13 @@
 #define CSR_HTINST 0x64au
 
 #define PTE_V 1u
-#define PTE_RWX 0xeu
+#define PTE_R 2u
+#define PTE_W 4u
+#define PTE_X 8u
+#define PTE_U 0x10u
+#define PTE_A 0x40u
+#define PTE_D 0x80u
+#define PTE_RESERVED (UINT64_C(0x3ff) << 54)
 
 /* --- what the guest's instruction was ----------------------------------------------------------------------------- */
 
@@ -45,9 +51,23 @@ static bool guest_bytes(const struct world *w, uint32_t slot, uint64_t gpa, void
     return bytes != NULL;
 }
 
-/* Where the guest's own tables send an address; permissions are not looked at. */
-static bool guest_translation(const struct world *w, uint32_t slot, uint64_t vsatp, uint64_t va, uint64_t *gpa)
+/* Is this an entry that a fetch in this mode can go through: a pointer below the last level, or an executable leaf? */
+static bool allows_fetch(uint64_t pte, unsigned level, bool user)
 {
+    bool leaf = (pte & (PTE_R | PTE_X)) != 0;
+    uint64_t low = ((UINT64_C(1) << 9 * level) - 1) << 10;
+
+    if ((pte & PTE_V) == 0 || (pte & PTE_RESERVED) != 0 || (pte & (PTE_R | PTE_W)) == PTE_W)
+        return false;
+    if (!leaf)
+        return level > 0 && (pte & (PTE_U | PTE_A | PTE_D)) == 0;
+    return (pte & PTE_X) != 0 && (pte & PTE_A) != 0 && ((pte & PTE_U) != 0) == user && (pte & low) == 0;
+}
+
+/* Where the guest's own tables send a fetch. False where a processor would fault. */
+static bool guest_translation(const struct world *w, uint32_t slot, const struct entry *e, uint64_t va, uint64_t *gpa)
+{
+    uint64_t vsatp = e->before.csr[GUEST_VSATP];
     unsigned mode = (unsigned)(vsatp >> 60);
     uint64_t table = (vsatp & ((UINT64_C(1) << 44) - 1)) << PAGE_SHIFT;
     uint64_t pte;
@@ -55,37 +75,37 @@ static bool guest_translation(const struct world *w, uint32_t slot, uint64_t vsa
     *gpa = va;
     if (mode == 0)
         return true;
+    unsigned unused = 64 - (39 + 9 * (mode - 8)); /* upper bits, which repeat the highest bit below them */
+    if ((uint64_t)((int64_t)(va << unused) >> unused) != va)
+        return false;
     for (unsigned level = mode - 8 + 2;; level--) {
         if (level > 4 || !guest_bytes(w, slot, table + (va >> (12 + 9 * level) & 511) * 8, &pte, sizeof(pte)) ||
-            (pte & PTE_V) == 0)
+            !allows_fetch(pte, level, e->before.priv == PRIV_U))
             return false;
         table = (pte >> 10 & ((UINT64_C(1) << 44) - 1)) << PAGE_SHIFT;
-        if ((pte & PTE_RWX) != 0) {
+        if ((pte & (PTE_R | PTE_X)) != 0) {
             uint64_t offset = (UINT64_C(1) << (12 + 9 * level)) - 1;
             *gpa = (table & ~offset) | (va & offset);
             return true;
         }
-        if (level == 0)
-            return false;
     }
 }
 
-static bool guest_half(const struct world *w, uint32_t slot, uint64_t vsatp, uint64_t va, uint16_t *half)
+static bool guest_half(const struct world *w, uint32_t slot, const struct entry *e, uint64_t va, uint16_t *half)
 {
     uint64_t gpa;
 
-    return guest_translation(w, slot, vsatp, va, &gpa) && guest_bytes(w, slot, gpa, half, sizeof(*half));
+    return guest_translation(w, slot, e, va, &gpa) && guest_bytes(w, slot, gpa, half, sizeof(*half));
 }
 
 /* Instruction that the guest was at. False when it cannot be known. */
 static bool guest_instruction(const struct world *w, uint32_t slot, const struct entry *e, uint32_t *insn)
 {
-    uint64_t vsatp = e->before.csr[GUEST_VSATP];
     uint16_t low, high = 0;
 
-    if (!guest_half(w, slot, vsatp, e->before.pc, &low))
+    if (!guest_half(w, slot, e, e->before.pc, &low))
         return false;
-    if ((low & 3) == 3 && !guest_half(w, slot, vsatp, e->before.pc + 2, &high))
+    if ((low & 3) == 3 && !guest_half(w, slot, e, e->before.pc + 2, &high))
         return false;
     *insn = (uint32_t)high << 16 | low;
     return true;
