@@ -67,6 +67,7 @@ static uint64_t value_of(uint16_t call, const uint64_t *a)
     case CALL_covh_add_tvm_zero_pages:
     case CALL_covh_add_tvm_shared_pages: return a[3];
     case CALL_covh_add_tvm_measured_pages: return a[4];
+    case CALL_hsm_hart_suspend: /* when it is fresh, a0 and a1 are those of a start */
     case CALL_hsm_hart_get_status:
     case CALL_dbcn_console_write:
     case CALL_dbcn_console_read:
@@ -272,6 +273,15 @@ static void check_effect(struct world *w)
     }
 }
 
+/* A non-retentive suspension that was over at once: there is no answer, the hart begins somewhere else. */
+static bool begins_anew(const struct world *w)
+{
+    const struct host_call *c = &w->oracle_state->call;
+
+    return c->id == CALL_hsm_hart_suspend && (uint32_t)c->args[0] == SBI_HSM_SUSPEND_NON_RETENTIVE &&
+           w->machine->hart[w->oracle_state->hart].pc == c->args[1];
+}
+
 void result_after(struct world *w)
 {
     const struct oracle_state *o = w->oracle_state;
@@ -281,7 +291,7 @@ void result_after(struct world *w)
 
     if (!ecall)
         return;
-    if (stays)
+    if (stays && !begins_anew(w))
         check_answer(w, o->hart, e);
     if (e->from_guest || !o->call.ok)
         return;
