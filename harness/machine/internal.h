@@ -107,9 +107,9 @@ struct machine_private {
     uint32_t dirty_count;
     uint32_t *changed;
     uint32_t changed_count;
-    uint8_t *guard; /* per window frame, and a list of those that have one: see redzone.c */
-    uint32_t *guarded;
-    uint32_t guarded_count;
+    uint8_t *guard;    /* per window frame, see redzone.c */
+    uint32_t *guarded; /* frames that have one: open ones from the front, closed ones from the back */
+    uint32_t guarded_open, guarded_closed;
     struct hart_private hart[MONITOR_MAX_HARTS];
     struct hart_private hart_at_boot[MONITOR_MAX_HARTS];
     struct machine *at_boot; /* copy of the public part */

@@ -17,12 +17,10 @@ static uint8_t *bytes_of(const struct machine *m, uint32_t frame)
     return m->window + (size_t)frame * PAGE_SIZE;
 }
 
-/* Note the state of a frame that had none yet, so that the end of the trap finds it. */
-static void set_guard(struct machine_private *p, uint32_t frame, uint8_t state)
+/* The n-th closed frame. Only these cost anything when an observer looks, and they are few: runs are opened whole. */
+static uint32_t *closed_frame(const struct machine *m, uint32_t n)
 {
-    if (p->guard[frame] == 0)
-        p->guarded[p->guarded_count++] = frame;
-    p->guard[frame] = state;
+    return &m->private->guarded[m->config.window_pages - 1 - n];
 }
 
 static void close_neighbour(struct machine *m, uint32_t frame)
@@ -31,44 +29,49 @@ static void close_neighbour(struct machine *m, uint32_t frame)
 
     if (frame >= m->config.window_pages || p->guard[frame] != 0)
         return;
-    set_guard(p, frame, GUARD_CLOSED);
+    p->guard[frame] = GUARD_CLOSED;
+    *closed_frame(m, p->guarded_closed++) = frame;
     sanitize_forbid(bytes_of(m, frame), PAGE_SIZE);
+}
+
+static void open_frame(struct machine *m, uint32_t frame)
+{
+    struct machine_private *p = m->private;
+
+    if (p->guard[frame] == GUARD_OPEN)
+        return;
+    if (p->guard[frame] == GUARD_CLOSED) {
+        uint32_t n = p->guarded_closed - 1; /* most often the newest */
+        while (*closed_frame(m, n) != frame)
+            n--;
+        *closed_frame(m, n) = *closed_frame(m, --p->guarded_closed);
+        sanitize_allow(bytes_of(m, frame), PAGE_SIZE);
+    }
+    p->guard[frame] = GUARD_OPEN;
+    p->guarded[p->guarded_open++] = frame;
 }
 
 void redzone_open(struct machine *m, uint32_t first, uint32_t count)
 {
-    struct machine_private *p = m->private;
-
     /* Harts that overlap are given frames at the same time: no frame is a neighbour that nobody was given. */
-    if (m->in_monitor == 0 || p->mode != MACHINE_SEQUENTIAL)
+    if (m->in_monitor == 0 || m->private->mode != MACHINE_SEQUENTIAL)
         return;
-    for (uint32_t i = 0; i < count; i++) {
-        if (p->guard[first + i] == GUARD_CLOSED)
-            sanitize_allow(bytes_of(m, first + i), PAGE_SIZE);
-        set_guard(p, first + i, GUARD_OPEN);
-    }
+    for (uint32_t i = 0; i < count; i++)
+        open_frame(m, first + i);
     close_neighbour(m, first - 1); /* wraps to no frame at all when there is none */
     close_neighbour(m, first + count);
 }
 
 void redzone_lift(struct machine *m)
 {
-    const struct machine_private *p = m->private;
-
-    for (uint32_t i = 0; i < p->guarded_count; i++) {
-        if (p->guard[p->guarded[i]] == GUARD_CLOSED)
-            sanitize_allow(bytes_of(m, p->guarded[i]), PAGE_SIZE);
-    }
+    for (uint32_t i = 0; i < m->private->guarded_closed; i++)
+        sanitize_allow(bytes_of(m, *closed_frame(m, i)), PAGE_SIZE);
 }
 
 void redzone_restore(struct machine *m)
 {
-    const struct machine_private *p = m->private;
-
-    for (uint32_t i = 0; i < p->guarded_count; i++) {
-        if (p->guard[p->guarded[i]] == GUARD_CLOSED)
-            sanitize_forbid(bytes_of(m, p->guarded[i]), PAGE_SIZE);
-    }
+    for (uint32_t i = 0; i < m->private->guarded_closed; i++)
+        sanitize_forbid(bytes_of(m, *closed_frame(m, i)), PAGE_SIZE);
 }
 
 void redzone_end(struct machine *m)
@@ -76,9 +79,11 @@ void redzone_end(struct machine *m)
     struct machine_private *p = m->private;
 
     redzone_lift(m);
-    for (uint32_t i = 0; i < p->guarded_count; i++)
+    for (uint32_t i = 0; i < p->guarded_closed; i++)
+        p->guard[*closed_frame(m, i)] = 0;
+    for (uint32_t i = 0; i < p->guarded_open; i++)
         p->guard[p->guarded[i]] = 0;
-    p->guarded_count = 0;
+    p->guarded_open = p->guarded_closed = 0;
 }
 
 #else
