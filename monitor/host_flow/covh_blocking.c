@@ -37,36 +37,29 @@ struct decision covh_tvm_fence(struct hart *h, const struct sbi_args *args)
     return decide_error(initiated ? SBI_SUCCESS : SBI_ERR_ALREADY_STARTED);
 }
 
-/* May this leaf be changed? */
-typedef bool (*leaf_check)(const struct tvm *t, const struct gstage_leaf *leaf);
+/* The three changes: what a leaf has to be for each, and what becomes of it. No calls through pointers: see the stack bound. */
+enum change { CHANGE_BLOCK, CHANGE_UNBLOCK, CHANGE_REMOVE };
 
-static bool may_block(const struct tvm *t, const struct gstage_leaf *leaf)
+static bool may_change(const struct tvm *t, const struct gstage_leaf *leaf, enum change change)
 {
-    (void)t;
-    return leaf->kind == LEAF_DATA || leaf->kind == LEAF_SHARED;
-}
-
-static bool may_unblock(const struct tvm *t, const struct gstage_leaf *leaf)
-{
-    (void)t;
-    return leaf->kind == LEAF_DATA_BLOCKED || leaf->kind == LEAF_SHARED_BLOCKED;
-}
-
-static bool may_remove(const struct tvm *t, const struct gstage_leaf *leaf)
-{
-    return may_unblock(t, leaf) && tvm_fence_completed(t, leaf->version);
+    bool blocked = leaf->kind == LEAF_DATA_BLOCKED || leaf->kind == LEAF_SHARED_BLOCKED;
+    switch (change) {
+    case CHANGE_BLOCK: return leaf->kind == LEAF_DATA || leaf->kind == LEAF_SHARED;
+    case CHANGE_UNBLOCK: return blocked;
+    default: return blocked && tvm_fence_completed(t, leaf->version);
+    }
 }
 
 /*
  * Does the range consist of whole leaves that may be changed? Work: one lookup per leaf, and it ends at the first hole.
  */
-static bool all_leaves(const struct monitor *m, const struct tvm *t, const struct range *r, leaf_check may_change)
+static bool all_leaves(const struct monitor *m, const struct tvm *t, const struct range *r, enum change change)
 {
     for (uint64_t at = 0; at < r->len;) {
         struct gpa gpa = {r->gpa.value + at};
         struct gstage_leaf leaf = gstage_lookup(m, t, gpa);
         bool whole = (gpa.value & (leaf.span - 1)) == 0 && leaf.span <= r->len - at;
-        if (!whole || !may_change(t, &leaf))
+        if (!whole || !may_change(t, &leaf, change))
             return false;
         at += leaf.span;
     }
@@ -80,7 +73,7 @@ static bool in_removable_region(const struct tvm *t, const struct range *r)
 }
 
 /* What the three calls check. On success the TVM is locked. */
-static int64_t check_range(struct hart *h, const struct sbi_args *args, leaf_check may_change, struct range *r,
+static int64_t check_range(struct hart *h, const struct sbi_args *args, enum change change, struct range *r,
                            struct tvm **locked)
 {
     *r = (struct range){.gpa = {args->a[1]}, .len = args->a[2]};
@@ -93,49 +86,14 @@ static int64_t check_range(struct hart *h, const struct sbi_args *args, leaf_che
         error = SBI_ERR_INVALID_PARAM;
     else if (!tvm_gpa_range_valid(t, r->gpa, r->len) || tvm_region_containing(t, r->gpa, r->len) == NULL)
         error = SBI_ERR_INVALID_ADDRESS;
-    else if (may_change == may_remove && !in_removable_region(t, r))
+    else if (change == CHANGE_REMOVE && !in_removable_region(t, r))
         error = SBI_ERR_INVALID_ADDRESS;
-    else if (!all_leaves(h->monitor, t, r, may_change))
+    else if (!all_leaves(h->monitor, t, r, change))
         error = SBI_ERR_INVALID_ADDRESS;
     if (error != SBI_SUCCESS)
         tvm_unlock(h, t);
     *locked = t;
     return error;
-}
-
-/* Change each leaf of a checked range. */
-static void for_each_leaf(struct hart *h, struct tvm *t, const struct range *r,
-                          void (*change)(struct hart *, struct tvm *, struct gpa))
-{
-    for (uint64_t at = 0; at < r->len;) {
-        struct gpa gpa = {r->gpa.value + at};
-        at += gstage_lookup(h->monitor, t, gpa).span;
-        change(h, t, gpa);
-    }
-}
-
-struct decision covh_tvm_invalidate_pages(struct hart *h, const struct sbi_args *args)
-{
-    struct range range;
-    struct tvm *t;
-    int64_t error = check_range(h, args, may_block, &range, &t);
-    if (error != SBI_SUCCESS)
-        return decide_error(error);
-    for_each_leaf(h, t, &range, gstage_block);
-    tvm_unlock(h, t);
-    return decide_success(0);
-}
-
-struct decision covh_tvm_validate_pages(struct hart *h, const struct sbi_args *args)
-{
-    struct range range;
-    struct tvm *t;
-    int64_t error = check_range(h, args, may_unblock, &range, &t);
-    if (error != SBI_SUCCESS)
-        return decide_error(error);
-    for_each_leaf(h, t, &range, gstage_unblock);
-    tvm_unlock(h, t);
-    return decide_success(0);
 }
 
 /* The leaf goes; the frames of a data leaf become free as they are, to be scrubbed by their next use. */
@@ -153,19 +111,48 @@ static void remove_leaf(struct hart *h, struct tvm *t, struct gpa gpa)
     hal_unlock(h, &m->pages_lock);
 }
 
-struct decision covh_tvm_remove_pages(struct hart *h, const struct sbi_args *args)
+static void change_leaf(struct hart *h, struct tvm *t, struct gpa gpa, enum change change)
+{
+    switch (change) {
+    case CHANGE_BLOCK: gstage_block(h, t, gpa); break;
+    case CHANGE_UNBLOCK: gstage_unblock(h, t, gpa); break;
+    default: remove_leaf(h, t, gpa); break;
+    }
+}
+
+/* Check the range, then change each of its leaves. */
+static struct decision change_range(struct hart *h, const struct sbi_args *args, enum change change)
 {
     struct range range;
     struct tvm *t;
-    int64_t error = check_range(h, args, may_remove, &range, &t);
+    int64_t error = check_range(h, args, change, &range, &t);
     if (error != SBI_SUCCESS)
         return decide_error(error);
-    for_each_leaf(h, t, &range, remove_leaf);
+    for (uint64_t at = 0; at < range.len;) {
+        struct gpa gpa = {range.gpa.value + at};
+        at += gstage_lookup(h->monitor, t, gpa).span;
+        change_leaf(h, t, gpa, change);
+    }
     tvm_unlock(h, t);
     return decide_success(0);
 }
 
+struct decision covh_tvm_invalidate_pages(struct hart *h, const struct sbi_args *args)
+{
+    return change_range(h, args, CHANGE_BLOCK);
+}
+
+struct decision covh_tvm_validate_pages(struct hart *h, const struct sbi_args *args)
+{
+    return change_range(h, args, CHANGE_UNBLOCK);
+}
+
+struct decision covh_tvm_remove_pages(struct hart *h, const struct sbi_args *args)
+{
+    return change_range(h, args, CHANGE_REMOVE);
+}
+
 struct decision covh_tvm_remove_pages_linux(struct hart *h, const struct sbi_args *args)
 {
-    return covh_tvm_remove_pages(h, args);
+    return change_range(h, args, CHANGE_REMOVE);
 }
