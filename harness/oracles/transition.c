@@ -369,9 +369,11 @@ static bool host_translation(const struct world *w, uint64_t hgatp, uint64_t gfn
     uint64_t mask = 2047;
     uint64_t pte;
 
+    if (level > 4) /* no such mode */
+        return false;
     for (;; level--, mask = 511) {
         const uint8_t *word = machine_peek(w->machine, table + (gfn >> (9 * level) & mask) * 8, sizeof(pte));
-        if (level > 4 || word == NULL)
+        if (word == NULL)
             return false;
         memcpy(&pte, word, sizeof(pte));
         if ((pte & 0xe) != 0)
@@ -584,8 +586,12 @@ static void judge_content(struct world *w, uint32_t frame)
         if (!tables_may_change(w, r->owner))
             property = "tables";
         break;
-    case PAGE_NONCONF:
     case PAGE_CONVERTING:
+        /* After the fence it is free, and a promotion may use and scrub it, whether that succeeds or not. */
+        if (o->call.id != CALL_covh_promote_to_tvm || !fenced_since_conversion(w, frame))
+            property = "foreign-write";
+        break;
+    case PAGE_NONCONF:
     case PAGE_TABLE_POOL:
     case PAGE_RESERVE: property = "foreign-write"; break;
     case PAGE_TVM_STATE:
