@@ -38,8 +38,17 @@ static uint64_t mix_bytes(uint64_t hash, const uint8_t *at, size_t bytes)
 
 /* --- memory ----------------------------------------------------------------------------------------------------- */
 
+/* Is it a window frame that nobody owns? What it holds means nothing: it is scrubbed or overwritten before it is used. */
+static bool is_free(const struct machine *m, uint32_t frame)
+{
+    if (frame < m->config.host_pages)
+        return false;
+    uint8_t state = m->monitor->page[frame - m->config.host_pages].state;
+    return state == PAGE_CONF_FREE || state == PAGE_CONVERTING;
+}
+
 /* Frames that were written, in order of number; one that was written back to what it held does not count. */
-static uint64_t hash_memory(uint64_t hash, const struct machine *m)
+static uint64_t hash_memory(uint64_t hash, const struct machine *m, bool free_frames)
 {
     const struct machine_private *p = m->private;
 
@@ -47,7 +56,8 @@ static uint64_t hash_memory(uint64_t hash, const struct machine *m)
         return hash;
     for (uint32_t frame = 0; frame < p->frames; frame++) {
         const uint8_t *now = memory_frame(m, frame);
-        if ((p->frame_flags[frame] & FRAME_DIRTY) == 0 || memcmp(now, memory_frame_at_boot(m, frame), PAGE_SIZE) == 0)
+        if ((p->frame_flags[frame] & FRAME_DIRTY) == 0 || (!free_frames && is_free(m, frame)) ||
+            memcmp(now, memory_frame_at_boot(m, frame), PAGE_SIZE) == 0)
             continue;
         hash = mix_words(mix(hash, frame), now, PAGE_SIZE);
     }
@@ -147,12 +157,12 @@ static uint64_t hash_monitor(uint64_t hash, const struct machine *m)
 
 /* --- everything ------------------------------------------------------------------------------------------------- */
 
-uint64_t machine_state_hash(const struct machine *m)
+static uint64_t state_hash(const struct machine *m, bool free_frames)
 {
     uint64_t hash = mix(m->config.seed, m->config.harts | (uint64_t)m->config.host_pages << 32);
 
     hash = mix(hash, m->config.window_pages);
-    hash = hash_memory(hash, m);
+    hash = hash_memory(hash, m, free_frames);
     for (uint32_t i = 0; i < m->config.harts; i++) {
         hash = hash_hart(hash, &m->hart[i]);
         hash = mix(hash, m->msip[i] | (uint64_t)m->locks_held[i] << 1);
@@ -164,4 +174,14 @@ uint64_t machine_state_hash(const struct machine *m)
     hash = mix_bytes(mix(hash, m->console_total), m->console, m->console_len);
     hash = mix_bytes(hash, m->input + m->input_pos, m->input_len - m->input_pos);
     return hash_monitor(hash, m);
+}
+
+uint64_t machine_state_hash(const struct machine *m)
+{
+    return state_hash(m, true);
+}
+
+uint64_t machine_owned_hash(const struct machine *m)
+{
+    return state_hash(m, false);
 }

@@ -289,6 +289,9 @@ void machine_changes_clear(struct machine *m);
  */
 uint64_t machine_state_hash(const struct machine *m);
 
+/* The same without the contents of window frames that are free: nobody may rely on what they hold. */
+uint64_t machine_owned_hash(const struct machine *m);
+
 void machine_violation_clear(struct machine *m);
 
 /*

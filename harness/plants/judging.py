@@ -2,7 +2,7 @@
 """Lets the harness loose on a planted build and says what it saw first.
 
 Order: the seeds with their expectations, then the hunt, each on the fast build and on those with sanitizers, then harts
-that overlap, which for plants of class CONC come before the hunt and for those that say "Judge: interleave" alone; then, if
+that overlap, which for plants of class CONC come before the hunt; then, if
 nothing was seen or the patch is about the hardware, the world switch of the patched firmware on Unicorn and its boot in
 QEMU. The first that objects decides, unless the clean monitor makes it
 object to the same trace: then the harness is wrong, and that is no detection. Its name is the oracle of the verdict:
@@ -10,6 +10,9 @@ object to the same trace: then the harness is wrong, and that is no detection. I
   OWN LIV ORD   an oracle of the harness        SAN   a sanitizer, or a crash
   SEED          a seed's step answered otherwise than written in it
   REG           the register replay on Unicorn  BOOT  the payload in QEMU
+  FAULT         a call that fails has changed something
+
+A patch may say who alone is to judge it: "Judge: interleave", or "Judge: faults" for fault_injection_test.
 """
 
 import ctypes
@@ -247,6 +250,15 @@ class Judge:
             verdict.found("SAN", text, property="crash",
                           schedule=["--skip", str(said.get("executions", 0)), "--rounds", "1", "--seeds", self.corpora])
 
+    def faults(self, plant, source, verdict):
+        program = self.builder.faults(plant, source, "plain")
+        code, output, errors = self.start(plant, verdict, [program, self.builder.source], self.seconds)
+        counted = re.search(r"(\d+) passed", output)
+        verdict.executions += int(counted.group(1)) if counted else 0
+        if code != 0:
+            lines = [line.strip() for line in errors.splitlines()]
+            verdict.found("FAULT", " ".join(lines[:2]) or f"ended with {code}", property="changed")
+
     def innocent(self, plant, variant, verdict):
         """Withdraws a verdict that the clean monitor would get for the same trace, or the same order of harts."""
         if verdict.schedule is not None:
@@ -267,6 +279,9 @@ class Judge:
             verdict.withdraw(f"the clean monitor is accused as well: {said[0] if said else code}")
 
     def host(self, plant, source, verdict):
+        if plant.header.get("Judge") == "faults":
+            self.faults(plant, source, verdict)
+            return None
         programs = {}
         budget_start = verdict.cpu_seconds
         overlap = [("interleave", "plain", 0)]

@@ -225,7 +225,7 @@ class Builder:
         return os.path.join(self.clean_objects(variant), "touchstone")
 
     def link(self, variant, objects, program):
-        self.run([self.compiler(variant), *VARIANTS[variant][2], *objects, "-o", program])
+        self.run([self.compiler(variant), *VARIANTS[variant][2], *objects, "-lnettle", "-o", program])
 
     def compile_some(self, todo, variant, folder):
         while self.failure is None:
@@ -238,8 +238,8 @@ class Builder:
             except BuildFailed as failure:
                 self.failure = failure
 
-    def host(self, plant, root, variant):
-        """Build `touchstone` of the patched tree. Returns the path of the program."""
+    def objects(self, plant, root, variant):
+        """Compile what the patch changes. Returns the objects of the patched tree."""
         clean = self.clean_objects(variant)
         everything = any(not name.endswith(".c") for name in plant.files if name.startswith(("monitor/", "harness/")))
         folder = os.path.join(self.work, plant.id, variant)
@@ -254,8 +254,26 @@ class Builder:
                 continue
             objects.append(os.path.join(folder, name))
             self.compile(root, unit, flags, variant, objects[-1])
-        program = os.path.join(folder, "touchstone")
-        self.link(variant, objects, program)
+        return objects
+
+    def host(self, plant, root, variant):
+        """Build `touchstone` of the patched tree. Returns the path of the program."""
+        program = os.path.join(self.work, plant.id, variant, "touchstone")
+        self.link(variant, self.objects(plant, root, variant), program)
+        return program
+
+    def faults(self, plant, root, variant):
+        """Build the test that lets resources run out (fault_injection_test) with the monitor of the patched tree."""
+        folder = os.path.join(self.work, plant.id, variant)
+        objects = [name for name in self.objects(plant, root, variant)
+                   if not os.path.basename(name).startswith("harness-cli-")]
+        objects.append(os.path.join(folder, "fault_injection_test.o"))
+        self.compile(root, os.path.join(root, "harness/tests/fault_injection_test.c"), ["-std=gnu17"] + WARNINGS, variant,
+                     objects[-1])
+        with open(os.path.join(root, "harness/tests/fault_injection.def"), encoding="utf-8") as table:
+            wrapped = re.findall(r"^FAULT\(([a-z_]+),", table.read(), re.MULTILINE) + ["hal_pmp_read"]
+        program = os.path.join(folder, "fault_injection_test")
+        self.link(variant, objects + [f"-Wl,--wrap={name}" for name in wrapped], program)
         return program
 
     # ---------------------------------------------------------------- firmware
