@@ -157,8 +157,8 @@ static void measure_config(struct promotion *p, const struct promote_request *re
     }
 }
 
-/* Make the TVM known. Nothing here can fail. */
-static void publish(struct promotion *p, const struct promote_request *request)
+/* Make the TVM known. Nothing here can fail, but a system reset on another hart ends what has a slot. */
+static bool publish(struct promotion *p, const struct promote_request *request)
 {
     struct monitor *m = p->h->monitor;
     struct tvm *t = p->t;
@@ -172,11 +172,15 @@ static void publish(struct promotion *p, const struct promote_request *request)
     start_boot_vcpu(p, request);
 
     hal_lock(p->h, &slot->lock);
-    slot->state = TVM_RUNNABLE;
-    slot->frame = p->object;
-    slot->running = 0;
-    __atomic_store_n(&slot->id, t->id, __ATOMIC_RELAXED);
+    bool alive = slot->state == TVM_INITIALIZING;
+    if (alive) {
+        slot->state = TVM_RUNNABLE;
+        slot->frame = p->object;
+        slot->running = 0;
+        __atomic_store_n(&slot->id, t->id, __ATOMIC_RELAXED);
+    }
     hal_unlock(p->h, &slot->lock);
+    return alive;
 }
 
 int64_t promote_tvm(struct hart *h, const struct promote_request *request, uint64_t *id)
@@ -199,7 +203,6 @@ int64_t promote_tvm(struct hart *h, const struct promote_request *request, uint6
         promote_roll_back(&p);
         return error;
     }
-    publish(&p, request);
     *id = p.t->id;
-    return SBI_SUCCESS;
+    return publish(&p, request) ? SBI_SUCCESS : SBI_ERR_FAILED;
 }
