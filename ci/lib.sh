@@ -8,13 +8,14 @@
 # Exit codes of all entry scripts:
 #   0 nothing found     1 a check failed     2 usage     3 a tool is missing     4 the environment is in the way
 #   5 a finding: the monitor broke a promise, and there is a reproducer in findings/
+#   77 skipped: something outside of this machine is needed and cannot be had
 
 set -u
 export LC_ALL=C TZ=UTC
 umask 022
 
-EXIT_FAILED=1 EXIT_USAGE=2 EXIT_TOOL=3 EXIT_ENVIRONMENT=4 EXIT_FINDING=5
-readonly EXIT_FAILED EXIT_USAGE EXIT_TOOL EXIT_ENVIRONMENT EXIT_FINDING
+EXIT_FAILED=1 EXIT_USAGE=2 EXIT_TOOL=3 EXIT_ENVIRONMENT=4 EXIT_FINDING=5 EXIT_SKIPPED=77
+readonly EXIT_FAILED EXIT_USAGE EXIT_TOOL EXIT_ENVIRONMENT EXIT_FINDING EXIT_SKIPPED
 
 PROGRAM=ci/${0##*/}
 ROOT=$(cd "${BASH_SOURCE[0]%/*}/.." && pwd) || exit 4
@@ -244,10 +245,11 @@ keep_planned() {
     step_names=("${step_names[@]}") step_commands=("${step_commands[@]}")
 }
 
-# run_plan: runs what is planned. Sets steps_passed and steps_failed.
+# run_plan: runs what is planned. Sets steps_passed, steps_failed and steps_skipped. A step that ends with 77 was skipped, and
+# says why in a line that begins with "skipped: ".
 run_plan() {
     local index name log start status code
-    steps_passed=0 steps_failed=0
+    steps_passed=0 steps_failed=0 steps_skipped=0
     mkdir -p "$LOGS"
     for index in "${!step_names[@]}"; do
         name=${step_names[index]}
@@ -261,6 +263,10 @@ run_plan() {
             status=passed
             steps_passed=$((steps_passed + 1))
             printf '%sok%s %4d s\n' "$green" "$off" "$(elapsed "$start")"
+        elif [ "$code" -eq "$EXIT_SKIPPED" ]; then
+            status=skipped
+            steps_skipped=$((steps_skipped + 1))
+            printf '%sskipped%s: %s\n' "$dim" "$off" "$(sed -n 's/^skipped: //p' "$log" | tail -n 1)"
         else
             status=failed
             steps_failed=$((steps_failed + 1))

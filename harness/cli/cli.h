@@ -50,6 +50,8 @@ int cmd_hunt(const struct cli_command *command, int argc, char **argv);
 int cmd_matrix(const struct cli_command *command, int argc, char **argv);
 int cmd_interleave(const struct cli_command *command, int argc, char **argv);
 int cmd_min(const struct cli_command *command, int argc, char **argv);
+int cmd_image(const struct cli_command *command, int argc, char **argv);
+int cmd_linux(const struct cli_command *command, int argc, char **argv);
 int cmd_plants(const struct cli_command *command, int argc, char **argv);
 int cmd_print(const struct cli_command *command, int argc, char **argv);
 int cmd_record(const struct cli_command *command, int argc, char **argv);

@@ -107,6 +107,29 @@ static const struct cli_command commands[] = {
      "  --json            one JSON object on standard output\n"
      "  --output FILE     write that JSON object to FILE as well\n",
      cmd_plants},
+    {"image", "[--payload FILE] [--output DIR]", "build the firmware as fw_dynamic, fw_jump and fw_payload",
+     "Builds each format as ELF and as flat binary through the firmware preset, and writes SHA256SUMS beside them.\n\n"
+     "  --payload FILE    next stage inside of fw_payload, linked for 0x80200000 (default: the QEMU payload)\n"
+     "  --jump-address A  where fw_jump enters the next stage (default 0x80200000)\n"
+     "  --output DIR      where the files go (default build/images)\n",
+     cmd_image},
+    {"linux", "[--harts N] [--qemu PROGRAM] [options]", "boot Debian's kernel on the firmware in QEMU",
+     "Downloads Debian's riscv64 kernel and busybox, verified by the archive's signed lists and kept in the cache,\n"
+     "boots them on the firmware with 1, 2 and 4 harts and with idle states, loads KVM, and judges the console.\n\n"
+     "  --harts N         only with N harts, 1 to 8 (may be repeated)\n"
+     "  --qemu PROGRAM    emulator (default qemu-system-riscv64)\n"
+     "  --firmware FILE   image (default build/firmware/fw_dynamic.elf)\n"
+     "  --suite SUITE     Debian suite (default trixie)\n"
+     "  --fallback SUITE  another one, when that cannot be had (default forky)\n"
+     "  --no-fallback     that suite or none\n"
+     "  --no-idle         leave out the boots with idle states\n"
+     "  --refresh         download again\n"
+     "  --fetch           only fill the cache and print digests\n"
+     "  --seconds N       time limit of one boot (default 180)\n"
+     "  --output DIR      for consoles (default build/results/linux)\n"
+     "  --json FILE       result for the report\n"
+     "Exit code 77: skipped, the packages cannot be had and are not in the cache.\n",
+     cmd_linux},
 };
 
 #define COMMANDS (sizeof(commands) / sizeof(commands[0]))
