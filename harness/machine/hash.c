@@ -102,6 +102,11 @@ static uint64_t hash_hart(uint64_t hash, const struct machine_hart *hart)
 
 _Static_assert(sizeof(struct page_record) == 24, "page records have no padding");
 _Static_assert(sizeof(struct tvm_slot) == 24, "hash_tvm_slot has every member");
+_Static_assert(sizeof(struct hart) - sizeof(struct world_ctx) == 104, "hash_monitor_hart has every member");
+_Static_assert(sizeof(struct monitor) - sizeof(struct platform) - MONITOR_MAX_HARTS * sizeof(struct hart) -
+                       MONITOR_MAX_TVMS * sizeof(struct tvm_slot) - sizeof(struct global_fence) ==
+                   32,
+               "hash_monitor has every member");
 
 /* Where a hart's trap frame is: 0 for its host context, else the physical address in the window. */
 static uint64_t frame_place(const struct machine *m, const struct hart *h)

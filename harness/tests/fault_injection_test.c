@@ -34,6 +34,7 @@ enum fault {
 #include "harness/tests/fault_injection.def"
 #undef FAULT
     FAULT_hal_pmp_read,
+    FAULT_slots, /* no TVM slot is free: the search for one is no function of its own */
     FAULT_COUNT
 };
 
@@ -41,7 +42,7 @@ static const char *const fault_names[FAULT_COUNT] = {
 #define FAULT(name, type, failure, params, args, possible) #name,
 #include "harness/tests/fault_injection.def"
 #undef FAULT
-    "hal_pmp_read"};
+    "hal_pmp_read", "the search for a TVM slot"};
 
 /* --- the wrappers ----------------------------------------------------------------------------------------------- */
 
@@ -95,6 +96,18 @@ void __wrap_hal_pmp_read(struct hart *h, unsigned index, uint8_t *config, uint64
     __real_hal_pmp_read(h, index, config, addr);
     if (fails(FAULT_hal_pmp_read, true))
         *config ^= PMP_R;
+}
+
+/* Every free slot looks taken, or is free again. */
+static void fill_slots(struct monitor *m, bool taken)
+{
+    for (uint32_t i = 0; i < MONITOR_MAX_TVMS; i++) {
+        struct tvm_slot *slot = &m->tvm[i];
+        if (slot->id == 0 && slot->state == (taken ? TVM_ABSENT : TVM_INITIALIZING))
+            slot->state = taken ? TVM_INITIALIZING : TVM_ABSENT;
+    }
+    if (taken)
+        fails(FAULT_slots, true);
 }
 
 /* --- one failing call ------------------------------------------------------------------------------------------- */
@@ -179,7 +192,11 @@ static bool fail_once(struct world *w, const struct trace_op *op, enum fault fau
     fired = false;
     w->oracles = 0;
     m->on_event = NULL;
+    if (fault == FAULT_slots)
+        fill_slots(m->monitor, true);
     world_step(w, op, &seen);
+    if (fault == FAULT_slots)
+        fill_slots(m->monitor, false);
     w->oracles = oracles;
     armed = FAULT_COUNT;
     if (sloppy)
@@ -238,6 +255,13 @@ static bool promotes(const struct trace_op *op)
     return call != NULL && strcmp(call->name, "covh_promote_to_tvm") == 0;
 }
 
+static bool creates(const struct trace_op *op)
+{
+    const struct abi_call *call = op->op == OP_HOST_CALL ? abi_call_by_id(op->call) : NULL;
+
+    return call != NULL && (promotes(op) || strcmp(call->name, "covh_create_tvm") == 0);
+}
+
 /* Frames are looked at one after the other until one is free: that one is not says nothing about the call. */
 static bool tolerated(const struct trace_op *op, enum fault fault)
 {
@@ -279,6 +303,7 @@ static void run_trace(const char *name, const struct trace *t)
         bool guest = machine_in_guest(w->machine, op->hart % config.harts);
         count_uses(scout, op, &seen);
         /* A guest's call may also leave to the host, which is no way of failing. */
+        uses[FAULT_slots] = creates(op) && seen.kind == EXPECT_RESULT && seen.error == SBI_SUCCESS;
         if (call && (!guest || seen.kind == EXPECT_RESULT))
             good = fail_all(w, op, uses, name);
         w->machine->on_event = on_event;
