@@ -31,7 +31,11 @@ struct input {
     size_t left;
 };
 
-static struct world *world;
+/* Work is bounded by the size of the window, so a small one is fast; 2 MiB pages fit only into the large one. */
+#define SMALL_WINDOW 128u
+#define LARGE_WINDOW 1024u
+
+static struct world *small_world, *large_world;
 static struct trace trace;
 
 /* The next bytes of the input as a number, zeros when there are no more. */
@@ -168,7 +172,7 @@ static void finish(struct input *in)
         run.call = CALL_covh_destroy_tvm;
         trace.op[trace.count++] = run;
     }
-    add(OP_HOST_CALL, CALL_covh_reclaim_pages, MACHINE_WINDOW_BASE, 1024, 0, 0);
+    add(OP_HOST_CALL, CALL_covh_reclaim_pages, MACHINE_WINDOW_BASE, trace.window_pages, 0, 0);
 }
 
 static void report(const struct finding *finding)
@@ -182,28 +186,39 @@ static void report(const struct finding *finding)
     fflush(stderr);
 }
 
+static struct world *make_world(uint32_t window_pages)
+{
+    trace = (struct trace){.harts = 1, .window_pages = window_pages};
+    struct machine_config config = world_config_for(&trace);
+    struct world *w = world_create(&config, ORACLE_ALL);
+
+    if (w == NULL) {
+        fprintf(stderr, "error: no memory for a world\n");
+        exit(EXIT_FAILURE);
+    }
+    world_reset(w);
+    return w;
+}
+
 int LLVMFuzzerInitialize(int *argc, char ***argv)
 {
     (void)argc;
     (void)argv;
-    trace = (struct trace){.harts = 1};
-    struct machine_config config = world_config_for(&trace);
-    world = world_create(&config, ORACLE_ALL);
-    if (world == NULL) {
-        fprintf(stderr, "error: no memory for a world\n");
-        exit(EXIT_FAILURE);
-    }
-    world_reset(world);
+    small_world = make_world(SMALL_WINDOW);
+    large_world = make_world(LARGE_WINDOW);
     return 0;
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct input in = {.at = data, .left = size};
-    uint8_t frames = (uint8_t)take(&in, 1);
+    uint8_t choice = (uint8_t)take(&in, 1);
+    bool large = choice >= 248;
+    struct world *world = large ? large_world : small_world;
 
+    trace.window_pages = large ? LARGE_WINDOW : SMALL_WINDOW;
     trace.count = 0;
-    prepare(3 + frames % 3, frames < 200 ? 1024 : frames / 3u);
+    prepare(3 + choice % 3, choice < 192 || large ? trace.window_pages : choice / 5u);
     while (in.left > 0 && trace.count < EDIT_OPS)
         edit(&in);
     finish(&in);
