@@ -3,28 +3,20 @@
 #include "monitor/core/gstage.h"
 
 #include "monitor/core/address.h"
+#include "monitor/core/pte.h"
 #include "monitor/core/riscv_bits.h"
 #include "monitor/core/tvm_frames.h"
 #include "monitor/hal/hal.h"
 
-#define PTE_V (UINT64_C(1) << 0)
-#define PTE_R (UINT64_C(1) << 1)
-#define PTE_W (UINT64_C(1) << 2)
-#define PTE_X (UINT64_C(1) << 3)
-#define PTE_U (UINT64_C(1) << 4)
-#define PTE_A (UINT64_C(1) << 6)
-#define PTE_D (UINT64_C(1) << 7)
+/* Software bits. */
 #define PTE_BLOCKED (UINT64_C(1) << 8)
 #define PTE_LEAVING (UINT64_C(2) << 8)
 #define PTE_SOFTWARE (UINT64_C(3) << 8)
-#define PTE_PPN_SHIFT 10
-#define PTE_PPN_MASK (((UINT64_C(1) << 44) - 1) << PTE_PPN_SHIFT)
-#define PTE_VERSION_SHIFT 54
+#define PTE_VERSION_SHIFT PTE_HIGH_SHIFT
+
 #define PTE_SHARED (PTE_V | PTE_R | PTE_W | PTE_U | PTE_A | PTE_D)
 #define PTE_DATA (PTE_SHARED | PTE_X)
 
-#define INDEX_BITS 9u
-#define TABLE_ENTRIES 512u
 #define ROOT_EXTRA_BITS 2u /* the root of a G-stage table has four times the entries */
 
 /* Levels of `mode`; level 0 holds 4 KiB leaves, level 1 leaves of 2 MiB, the root is level gstage_levels - 1. */
@@ -35,7 +27,7 @@ static unsigned gstage_levels(uint32_t mode)
 
 uint64_t gstage_gpa_limit(uint32_t mode)
 {
-    return UINT64_C(1) << (PAGE_SHIFT + INDEX_BITS * gstage_levels(mode) + ROOT_EXTRA_BITS);
+    return UINT64_C(1) << (PAGE_SHIFT + PTE_TABLE_BITS * gstage_levels(mode) + ROOT_EXTRA_BITS);
 }
 
 uint64_t gstage_hgatp(const struct monitor *m, const struct tvm *t)
@@ -47,15 +39,15 @@ uint64_t gstage_hgatp(const struct monitor *m, const struct tvm *t)
 /* Bytes that one entry of a table of `level` covers. */
 static uint64_t leaf_size(unsigned level)
 {
-    return UINT64_C(1) << (PAGE_SHIFT + INDEX_BITS * level);
+    return UINT64_C(1) << (PAGE_SHIFT + PTE_TABLE_BITS * level);
 }
 
 /* Index of `gfn` in a table of `level`. */
 static uint32_t table_index(const struct tvm *t, uint64_t gfn, unsigned level)
 {
-    uint64_t index = gfn >> (INDEX_BITS * level);
+    uint64_t index = gfn >> (PTE_TABLE_BITS * level);
     bool root = level == gstage_levels(t->gstage_mode) - 1;
-    return (uint32_t)(index & (root ? (TABLE_ENTRIES << ROOT_EXTRA_BITS) - 1 : TABLE_ENTRIES - 1));
+    return (uint32_t)(index & (root ? (PTE_TABLE_ENTRIES << ROOT_EXTRA_BITS) - 1 : PTE_TABLE_ENTRIES - 1));
 }
 
 static uint32_t table_frames(const struct tvm *t, unsigned level)
@@ -167,7 +159,7 @@ static uint64_t tables_missing(const struct monitor *m, const struct tvm *t, str
     uint64_t last = first + count - 1;
     uint64_t needed = 0;
     for (unsigned level = lowest; level + 1 < gstage_levels(t->gstage_mode); level++) {
-        unsigned span = INDEX_BITS * (level + 1);
+        unsigned span = PTE_TABLE_BITS * (level + 1);
         for (uint64_t block = first >> span; block <= last >> span; block++)
             if (find(m, t, block << span, level).level != level)
                 needed++;
@@ -192,7 +184,7 @@ static void add_table(struct hart *h, struct tvm *t, const struct place *p)
     struct conf_page table = tvm_take_table(h, t);
     if (p->entry != 0) {
         uint64_t *entries = hal_conf_rw(m, table, 1);
-        for (uint32_t i = 0; i < TABLE_ENTRIES; i++)
+        for (uint32_t i = 0; i < PTE_TABLE_ENTRIES; i++)
             entries[i] = p->entry + entry_for(i * leaf_size(p->level - 1), 0);
     }
     store(m, t, p, entry_for(conf_page_address(m, table), PTE_V));
