@@ -655,7 +655,11 @@ void registers_noted(struct world *w)
 void registers_after(struct world *w)
 {
     struct oracle_state *o = w->oracle_state;
+    const struct entry *acting = &o->entry[o->hart];
 
+    /* What the acting guest asked for reaches other harts in the same step. */
+    if (acting->entered && acting->from_guest && acting->cause == CAUSE_ECALL_GUEST)
+        follow_guest_call(w, o->hart, acting);
     for (uint32_t h = 0; h < w->machine->config.harts && !w->finding.found; h++) {
         const struct entry *e = &o->entry[h];
         bool guest = machine_in_guest(w->machine, h);
@@ -671,8 +675,6 @@ void registers_after(struct world *w)
         }
         if (!e->entered)
             continue;
-        if (e->from_guest && e->cause == CAUSE_ECALL_GUEST)
-            follow_guest_call(w, h, e);
         if (e->from_guest && guest)
             guest_to_guest(w, h, e);
         else if (e->from_guest)

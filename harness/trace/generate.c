@@ -131,6 +131,100 @@ static void set_shmem(const struct aim *aim, struct trace_op *op)
     }
 }
 
+/* A range of guest addresses where something is mapped, for calls that take pages away and give them back. */
+static void set_mapped_range(const struct aim *aim, struct trace_op *op)
+{
+    set_tvm(aim, op, true);
+    const struct sketch_tvm *tvm = chosen_tvm(aim, op);
+
+    if (tvm == NULL)
+        return;
+    uint64_t gpa = tvm->mapped != 0 ? tvm->gpa[random_below(aim->r, tvm->mapped)] : LAYOUT_REGION;
+    uint64_t len = PAGE_SIZE * (random_chance(aim->r, 80) ? 1 : 1 + random_below(aim->r, 4));
+    if (tvm->change_len != 0 && random_chance(aim->r, 50)) {
+        gpa = tvm->change;
+        len = tvm->change_len;
+    } else if (tvm->shared_len != 0 && random_chance(aim->r, 40)) {
+        gpa = tvm->shared;
+        len = tvm->shared_len;
+    }
+    value_raw(op, 1, gpa);
+    value_raw(op, 2, random_chance(aim->r, 3) ? LAYOUT_REGION_LEN : len);
+}
+
+/* Host memory for a guest's shared range. */
+static void set_shared_pages(const struct aim *aim, struct trace_op *op)
+{
+    bool large = random_chance(aim->r, 5);
+    set_tvm(aim, op, true);
+    const struct sketch_tvm *tvm = chosen_tvm(aim, op);
+
+    value_handle(op, 1, ARG_RAM, large ? 512 : 64 + (uint32_t)random_below(aim->r, 16), 0);
+    value_raw(op, 2, large ? TSM_PAGE_2M : TSM_PAGE_4K);
+    value_raw(op, 3, 1);
+    if (tvm != NULL && tvm->shared_len != 0)
+        value_raw(op, 4, tvm->shared + random_below(aim->r, tvm->shared_len / PAGE_SIZE) * PAGE_SIZE);
+}
+
+static void set_promote(const struct aim *aim, struct trace_op *op)
+{
+    value_raw(op, 0, LAYOUT_REGION + LAYOUT_FDT * PAGE_SIZE);
+    value_raw(op, 1, random_chance(aim->r, 95) ? 0 : LAYOUT_REGION);
+    value_raw(op, 2, LAYOUT_REGION);
+    value_raw(op, 3, 0);
+}
+
+/* A range that the guest's own calls are about. */
+static void set_guest_range(const struct aim *aim, struct trace_op *op)
+{
+    const struct sketch_tvm *tvm = sketch_in_guest(aim->s, op->hart) ? &aim->s->tvm[aim->s->guest[op->hart]] : NULL;
+    uint64_t len = PAGE_SIZE * (random_chance(aim->r, 70) ? 1 : 1 + random_below(aim->r, 4));
+    uint64_t gpa = LAYOUT_REGION;
+
+    if (op->call == CALL_covg_add_mmio_region || op->call == CALL_covg_remove_mmio_region)
+        gpa = LAYOUT_DEVICE + PAGE_SIZE * random_below(aim->r, 4);
+    else if (tvm != NULL && op->call == CALL_covg_unshare_memory_region && tvm->shared_len != 0)
+        gpa = tvm->shared;
+    else if (tvm != NULL && tvm->mapped != 0 && random_chance(aim->r, 80))
+        gpa = tvm->gpa[random_below(aim->r, tvm->mapped)];
+    else if (tvm != NULL)
+        gpa = value_next_gpa(aim, tvm, PAGE_SIZE);
+    value_raw(op, 0, gpa);
+    value_raw(op, 1, len);
+}
+
+static void set_console(const struct aim *aim, struct trace_op *op)
+{
+    const struct sketch_tvm *tvm = sketch_in_guest(aim->s, op->hart) ? &aim->s->tvm[aim->s->guest[op->hart]] : NULL;
+
+    value_raw(op, 0, 1 + random_below(aim->r, 64));
+    value_raw(op, 1, tvm != NULL && tvm->shared_len != 0 ? tvm->shared : LAYOUT_REGION);
+    value_raw(op, 2, 0);
+}
+
+/* vCPUs by number, addresses where a vCPU can begin, suspensions of both kinds. */
+static void set_guest_hsm(const struct aim *aim, struct trace_op *op)
+{
+    if (op->call == CALL_guest_hsm_hart_suspend)
+        value_raw(op, 0, random_chance(aim->r, 50) ? 0 : 0x80000000u);
+    else
+        value_raw(op, 0, random_below(aim->r, 3));
+    value_raw(op, 1, LAYOUT_REGION + 4 * random_below(aim->r, 4));
+}
+
+/* A vCPU that has been started, if there is one. */
+static uint64_t some_vcpu(const struct aim *aim, const struct trace_op *op)
+{
+    const struct sketch_tvm *tvm = chosen_tvm(aim, op);
+
+    for (unsigned i = 0; tvm != NULL && i < 8; i++) {
+        uint64_t vcpu = random_below(aim->r, 4);
+        if ((tvm->started >> vcpu & 1) != 0)
+            return vcpu;
+    }
+    return 0;
+}
+
 void generate_call_args(const struct aim *aim, struct trace_op *op)
 {
     const struct abi_call *call = abi_call_by_id(op->call);
@@ -166,7 +260,26 @@ void generate_call_args(const struct aim *aim, struct trace_op *op)
         set_tvm(aim, op, false);
         set_vcpu(aim, op);
         break;
-    case CALL_covh_run_tvm_vcpu: set_tvm(aim, op, true); break;
+    case CALL_covh_run_tvm_vcpu:
+        set_tvm(aim, op, true);
+        value_raw(op, 1, some_vcpu(aim, op));
+        break;
+    case CALL_covh_tvm_fence: set_tvm(aim, op, true); break;
+    case CALL_covh_tvm_invalidate_pages:
+    case CALL_covh_tvm_validate_pages:
+    case CALL_covh_tvm_remove_pages:
+    case CALL_covh_tvm_remove_pages_linux: set_mapped_range(aim, op); break;
+    case CALL_covh_add_tvm_shared_pages: set_shared_pages(aim, op); break;
+    case CALL_covh_promote_to_tvm: set_promote(aim, op); break;
+    case CALL_covg_add_mmio_region:
+    case CALL_covg_remove_mmio_region:
+    case CALL_covg_share_memory_region:
+    case CALL_covg_unshare_memory_region: set_guest_range(aim, op); break;
+    case CALL_guest_dbcn_console_write:
+    case CALL_guest_dbcn_console_read: set_console(aim, op); break;
+    case CALL_guest_hsm_hart_start:
+    case CALL_guest_hsm_hart_get_status:
+    case CALL_guest_hsm_hart_suspend: set_guest_hsm(aim, op); break;
     case CALL_nacl_set_shmem: set_shmem(aim, op); break;
     case CALL_hsm_hart_start: value_raw(op, 0, random_below(aim->r, aim->s->harts)); break;
     default: break;
@@ -217,7 +330,14 @@ static const struct {
     {CALL_covh_add_tvm_measured_pages, 9},
     {CALL_covh_add_tvm_zero_pages, 9},
     {CALL_covh_create_tvm_vcpu, 6},
-    {CALL_covh_run_tvm_vcpu, 12},
+    {CALL_covh_run_tvm_vcpu, 14},
+    {CALL_covh_add_tvm_shared_pages, 5},
+    {CALL_covh_tvm_fence, 5},
+    {CALL_covh_tvm_invalidate_pages, 6},
+    {CALL_covh_tvm_validate_pages, 4},
+    {CALL_covh_tvm_remove_pages, 6},
+    {CALL_covh_promote_to_tvm, 3},
+    {CALL_hsm_hart_suspend, 1},
     {CALL_nacl_set_shmem, 5},
     {CALL_hsm_hart_start, 4},
     {CALL_hsm_hart_stop, 1},
@@ -346,7 +466,7 @@ static uint32_t access_insn(struct random *r)
     return word | reg << ((word & 0x7f) == 0x23 ? 20 : 7) | (uint32_t)random_below(r, 32) << 15;
 }
 
-static void make_exec(const struct aim *aim, struct trace_op *op)
+void generate_exec(const struct aim *aim, struct trace_op *op)
 {
     op->op = OP_GUEST_EXEC;
     value_raw(op, 0, access_insn(aim->r));
@@ -381,7 +501,7 @@ static void make_guest_op(const struct aim *aim, struct trace_op *op)
     if (pick < 27) {
         make_access(aim, op, true);
     } else if (pick < 36) {
-        make_exec(aim, op);
+        generate_exec(aim, op);
     } else if (pick < 51) {
         op->op = OP_GUEST_CALL;
         op->call = any_call(r, true);
@@ -420,9 +540,27 @@ static void make_host_fence(const struct aim *aim, struct trace_op *op)
     value_raw(op, 3, random_chance(aim->r, 60) ? 3 : random_below(aim->r, 4));
 }
 
+/* The host's answer to a vCPU that waits, in its mailbox: a0 or a1. */
+static void make_reply(const struct aim *aim, struct trace_op *op)
+{
+    struct random *r = aim->r;
+    bool address = random_chance(r, 30);
+
+    op->op = OP_HOST_WRITE64;
+    value_handle(op, 0, ARG_RAM, 32 + 4 * op->hart, address ? 0x58 : 0x50);
+    if (address)
+        value_handle(op, 1, ARG_RAM, 64 + (uint32_t)random_below(r, 16), 0);
+    else
+        value_raw(op, 1, random_chance(r, 60) ? 0 : random_chance(r, 50) ? 0 - random_below(r, 1100) : random_next(r));
+}
+
 /* A word in host memory: half a parameter block for create_tvm. */
 static void make_host_write(const struct aim *aim, struct trace_op *op)
 {
+    if (random_chance(aim->r, 40)) {
+        make_reply(aim, op);
+        return;
+    }
     bool root = random_chance(aim->r, 50);
     uint32_t first = value_find_run(aim, SKETCH_FREE, -1, root ? 4 : 2, root ? 4 : 1);
 

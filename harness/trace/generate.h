@@ -18,6 +18,9 @@ void generate_op(const struct aim *aim, struct trace_op *op);
 /* Arguments for a call whose id, code and hart are set: fitting together and good, as far as the state allows. */
 void generate_call_args(const struct aim *aim, struct trace_op *op);
 
+/* An instruction for the guest that runs on op->hart. */
+void generate_exec(const struct aim *aim, struct trace_op *op);
+
 /* Make one argument of the operation bad, in a way that its kind suggests. */
 void generate_spoil(const struct aim *aim, struct trace_op *op);
 

@@ -8,6 +8,7 @@
  */
 #include <string.h>
 
+#include "harness/machine/machine.h"
 #include "harness/trace/call_ids.h"
 #include "harness/trace/generate.h"
 #include "monitor/abi/sbi.h"
@@ -190,7 +191,7 @@ static void write_finalize(struct writer *w, uint8_t hart, uint32_t tvm)
     write_op(w, op);
 }
 
-static void write_run(struct writer *w, uint8_t hart, uint32_t tvm)
+static void write_run_vcpu(struct writer *w, uint8_t hart, uint32_t tvm, uint64_t vcpu)
 {
     if ((w->q->sketch.shmem >> hart & 1) == 0) {
         struct trace_op op = host_call(w, hart, CALL_nacl_set_shmem);
@@ -204,8 +205,13 @@ static void write_run(struct writer *w, uint8_t hart, uint32_t tvm)
     }
     struct trace_op op = host_call(w, hart, CALL_covh_run_tvm_vcpu);
     value_handle(&op, 0, ARG_TVM, tvm, 0);
-    value_raw(&op, 1, 0);
+    value_raw(&op, 1, vcpu);
     write_op(w, op);
+}
+
+static void write_run(struct writer *w, uint8_t hart, uint32_t tvm)
+{
+    write_run_vcpu(w, hart, tvm, 0);
 }
 
 /*
@@ -233,7 +239,7 @@ static void chapter_create(struct writer *w)
         write_measured(w, hart, tvm, base + 11, pages, LAYOUT_REGION);
     if (random_chance(r, 90))
         write_vcpu(w, hart, tvm, 0, base + 6);
-    if (random_chance(r, 10))
+    if (random_chance(r, 35))
         write_vcpu(w, hart, tvm, 1, base + 15);
     if (random_chance(r, 10))
         return;
@@ -316,6 +322,263 @@ static void chapter_fault_in(struct writer *w)
     write_run(w, hart, tvm);
     write_guest_access(w, hart, OP_GUEST_STORE, gpa);
     write_guest_access(w, hart, OP_GUEST_LOAD, gpa);
+}
+
+/* --- memory that changes hands ---------------------------------------------------------------------------- */
+
+static struct trace_op guest_call(struct writer *w, uint8_t hart, uint16_t id)
+{
+    struct trace_op op = {.op = OP_GUEST_CALL, .hart = hart, .call = id};
+
+    generate_call_args(&w->aim, &op);
+    return op;
+}
+
+/* The host answers what a vCPU left with, and runs it again. */
+static void write_reply(struct writer *w, uint8_t hart, uint64_t a0)
+{
+    struct trace_op op = {.op = OP_HOST_WRITE64, .hart = hart};
+
+    value_handle(&op, 0, ARG_RAM, 32 + 4 * hart, 0x50);
+    value_raw(&op, 1, a0);
+    write_op(w, op);
+}
+
+static void write_reply_address(struct writer *w, uint8_t hart)
+{
+    struct trace_op op = {.op = OP_HOST_WRITE64, .hart = hart};
+
+    value_handle(&op, 0, ARG_RAM, 32 + 4 * hart, 0x58);
+    value_handle(&op, 1, ARG_RAM, 64 + (uint32_t)random_below(w->aim.r, 8), 0);
+    write_op(w, op);
+}
+
+static void write_range(struct writer *w, uint8_t hart, uint16_t id, uint32_t tvm, uint64_t gpa, uint64_t len)
+{
+    struct trace_op op = host_call(w, hart, id);
+
+    value_handle(&op, 0, ARG_TVM, tvm, 0);
+    value_raw(&op, 1, gpa);
+    value_raw(&op, 2, len);
+    write_op(w, op);
+}
+
+/* Pages that nobody uses any more leave a TVM: block, fence, with an interrupt for those who run, remove. */
+static void write_removal(struct writer *w, uint8_t hart, uint32_t tvm, uint64_t gpa, uint64_t len)
+{
+    write_range(w, hart, CALL_covh_tvm_invalidate_pages, tvm, gpa, len);
+    if (random_chance(w->aim.r, 10)) {
+        write_range(w, hart, CALL_covh_tvm_validate_pages, tvm, gpa, len);
+        write_range(w, hart, CALL_covh_tvm_invalidate_pages, tvm, gpa, len);
+    }
+    struct trace_op op = host_call(w, hart, CALL_covh_tvm_fence);
+    value_handle(&op, 0, ARG_TVM, tvm, 0);
+    write_op(w, op);
+    for (uint8_t h = 0; h < w->q->sketch.harts; h++) {
+        if (w->q->sketch.guest[h] == (int8_t)tvm && random_chance(w->aim.r, 80))
+            take_back(w, h);
+    }
+    write_range(w, hart, random_chance(w->aim.r, 85) ? CALL_covh_tvm_remove_pages : CALL_covh_tvm_remove_pages_linux,
+                tvm, gpa, len);
+}
+
+static void write_change(struct writer *w, uint8_t hart, uint16_t id, uint64_t gpa, uint64_t len)
+{
+    struct trace_op op = guest_call(w, hart, id);
+
+    value_raw(&op, 0, gpa);
+    value_raw(&op, 1, len);
+    write_op(w, op);
+}
+
+static void write_shared(struct writer *w, uint8_t hart, uint32_t tvm, uint64_t gpa)
+{
+    struct trace_op op = host_call(w, hart, CALL_covh_add_tvm_shared_pages);
+
+    value_handle(&op, 0, ARG_TVM, tvm, 0);
+    value_raw(&op, 4, gpa);
+    write_op(w, op);
+}
+
+/* A guest shares a page with the host, both use it, and sometimes it takes it back. */
+static void chapter_share(struct writer *w)
+{
+    int entered = entered_hart(w);
+    if (entered < 0)
+        return;
+    uint8_t hart = (uint8_t)entered;
+    uint32_t tvm = (uint32_t)w->q->sketch.guest[hart];
+    const struct sketch_tvm *t = &w->q->sketch.tvm[tvm];
+    bool mapped = t->mapped != 0 && random_chance(w->aim.r, 80);
+    uint64_t gpa = mapped ? t->gpa[t->mapped - 1] : value_next_gpa(&w->aim, t, 4096);
+    uint64_t len = 4096 * (random_chance(w->aim.r, 75) ? 1 : 1 + random_below(w->aim.r, 3));
+    bool promoted = t->promoted;
+
+    write_change(w, hart, CALL_covg_share_memory_region, gpa, len);
+    if (mapped && !promoted)
+        write_removal(w, hart, tvm, gpa, len);
+    write_reply(w, hart, random_chance(w->aim.r, 85) ? 0 : 0 - random_below(w->aim.r, 20));
+    if (promoted)
+        write_reply_address(w, hart);
+    write_run(w, hart, tvm);
+    write_guest_access(w, hart, OP_GUEST_STORE, gpa);
+    if (!promoted) {
+        write_shared(w, hart, tvm, gpa);
+        write_run(w, hart, tvm);
+    }
+    write_guest_access(w, hart, OP_GUEST_STORE, gpa);
+    if (random_chance(w->aim.r, 30))
+        write_guest_access(w, hart, OP_GUEST_FETCH, gpa);
+    if (random_chance(w->aim.r, 50))
+        return;
+    write_change(w, hart, CALL_covg_unshare_memory_region, gpa, len);
+    if (!promoted) {
+        write_removal(w, hart, tvm, gpa, 4096);
+        write_reply(w, hart, 0);
+    }
+    write_run(w, hart, tvm);
+    write_guest_access(w, hart, OP_GUEST_LOAD, gpa);
+}
+
+/* The host takes pages away that the guest did not offer, gives them back, or tries to remove them. */
+static void chapter_block(struct writer *w)
+{
+    int tvm = value_find_tvm(&w->aim, true);
+    if (tvm < 0 || w->q->sketch.tvm[tvm].mapped == 0)
+        return;
+    const struct sketch_tvm *t = &w->q->sketch.tvm[tvm];
+    uint8_t hart = host_hart(w);
+    uint64_t gpa = t->gpa[random_below(w->aim.r, t->mapped)];
+
+    if (random_chance(w->aim.r, 40)) {
+        write_removal(w, hart, (uint32_t)tvm, gpa, 4096);
+        write_run(w, hart, (uint32_t)tvm);
+    } else {
+        write_range(w, hart, CALL_covh_tvm_invalidate_pages, (uint32_t)tvm, gpa, 4096);
+        if (random_chance(w->aim.r, 60))
+            write_run(w, hart, (uint32_t)tvm);
+        write_guest_access(w, hart, OP_GUEST_LOAD, gpa);
+    }
+    if (random_chance(w->aim.r, 60))
+        write_range(w, hart, CALL_covh_tvm_validate_pages, (uint32_t)tvm, gpa, 4096);
+}
+
+/* A guest declares a device, uses it, and the host emulates it. */
+static void chapter_device(struct writer *w)
+{
+    int entered = entered_hart(w);
+    if (entered < 0)
+        return;
+    uint8_t hart = (uint8_t)entered;
+    uint32_t tvm = (uint32_t)w->q->sketch.guest[hart];
+
+    if (w->q->sketch.tvm[tvm].device_len == 0 || random_chance(w->aim.r, 20)) {
+        write_change(w, hart, CALL_covg_add_mmio_region, LAYOUT_DEVICE, 4096 * (1 + random_below(w->aim.r, 2)));
+        write_run(w, hart, tvm);
+    }
+    for (uint64_t i = 1 + random_below(w->aim.r, 3); i != 0; i--) {
+        struct trace_op op = {.op = OP_GUEST_EXEC, .hart = hart};
+        generate_exec(&w->aim, &op);
+        value_raw(&op, 1, LAYOUT_DEVICE + 8 * random_below(w->aim.r, 512));
+        if (random_chance(w->aim.r, 25))
+            write_plain(w, hart, OP_GUEST_REG, 65, LAYOUT_REGION + 0xffe - 2 * random_below(w->aim.r, 4));
+        write_op(w, op);
+        if (random_chance(w->aim.r, 70))
+            write_reply(w, hart, random_next(w->aim.r));
+        write_run(w, hart, tvm);
+    }
+    if (random_chance(w->aim.r, 20))
+        write_change(w, hart, CALL_covg_remove_mmio_region, LAYOUT_DEVICE, 4096);
+}
+
+/* Several vCPUs of one guest: started, woken and stopped by each other, on several harts. */
+static void chapter_vcpus(struct writer *w)
+{
+    static const uint16_t calls[] = {CALL_guest_ipi_send,
+                                     CALL_guest_rfence_fence_i,
+                                     CALL_guest_rfence_sfence_vma,
+                                     CALL_guest_hsm_hart_stop,
+                                     CALL_guest_hsm_hart_suspend,
+                                     CALL_guest_hsm_hart_get_status,
+                                     CALL_guest_time_set_timer,
+                                     CALL_guest_ipi_send,
+                                     CALL_guest_rfence_sfence_vma_asid,
+                                     CALL_guest_srst_system_reset,
+                                     CALL_covg_allow_external_interrupt};
+    int entered = entered_hart(w);
+    if (entered < 0)
+        return;
+    uint8_t first = (uint8_t)entered;
+    uint32_t tvm = (uint32_t)w->q->sketch.guest[first];
+    struct trace_op op = guest_call(w, first, CALL_guest_hsm_hart_start);
+    uint8_t second = (uint8_t)((first + 1) % w->q->sketch.harts);
+
+    value_raw(&op, 0, 1);
+    write_op(w, op);
+    if (!runs(w, second)) {
+        op = host_call(w, first, CALL_hsm_hart_start);
+        value_raw(&op, 0, second);
+        write_op(w, op);
+    }
+    write_run(w, first, tvm);
+    if (sketch_in_guest(&w->q->sketch, second))
+        take_back(w, second);
+    write_run_vcpu(w, second, tvm, 1);
+    for (uint64_t i = 1 + random_below(w->aim.r, 4); i != 0; i--) {
+        uint8_t hart = random_chance(w->aim.r, 50) ? first : second;
+        unsigned pick = (unsigned)random_below(w->aim.r, random_chance(w->aim.r, 90) ? 9 : 11);
+        write_op(w, guest_call(w, hart, calls[pick]));
+        if (!sketch_in_guest(&w->q->sketch, hart) && random_chance(w->aim.r, 70))
+            write_run_vcpu(w, hart, tvm, hart == first ? 0 : 1);
+    }
+}
+
+/* --- promoting -------------------------------------------------------------------------------------------- */
+
+#define PROMOTE_ROOT 96u /* host frames: root of four, table, table, pages */
+#define PROMOTE_PAGES 8u
+
+static void write_word(struct writer *w, uint8_t hart, uint32_t frame, uint32_t offset, uint64_t value)
+{
+    struct trace_op op = {.op = OP_HOST_WRITE64, .hart = hart};
+
+    value_handle(&op, 0, ARG_RAM, frame, (int32_t)offset);
+    value_raw(&op, 1, value);
+    write_op(w, op);
+}
+
+static uint64_t host_entry(uint32_t frame, uint64_t flags)
+{
+    return ((uint64_t)(MACHINE_HOST_BASE >> 12) + frame) << 10 | flags;
+}
+
+/* The host has an ordinary virtual machine of a few pages, and asks the monitor to make it confidential. */
+static void chapter_promote(struct writer *w)
+{
+    uint8_t hart = host_hart(w);
+    uint32_t tables = PROMOTE_ROOT + 4;
+    uint32_t pages = PROMOTE_ROOT + 6;
+    uint32_t tvm = w->q->sketch.tvms;
+    bool large = random_chance(w->aim.r, 10);
+
+    if ((w->q->sketch.shmem >> hart & 1) == 0)
+        write_call(w, hart, CALL_nacl_set_shmem);
+    struct trace_op fdt = {.op = OP_HOST_FDT, .hart = hart};
+    value_handle(&fdt, 0, ARG_RAM, pages + LAYOUT_FDT, 0);
+    value_raw(&fdt, 1, 1 + random_below(w->aim.r, 3));
+    value_raw(&fdt, 2, LAYOUT_REGION);
+    value_raw(&fdt, 3, random_chance(w->aim.r, 80) ? PROMOTE_PAGES * 2 * 4096 : LAYOUT_REGION_LEN);
+    write_op(w, fdt);
+    write_word(w, hart, PROMOTE_ROOT, 8 * (LAYOUT_REGION >> 30), host_entry(tables, 1));
+    write_word(w, hart, tables, 0, large ? host_entry(512, 0xdf) : host_entry(tables + 1, 1));
+    for (uint32_t i = 0; i < (large ? 0 : 1 + LAYOUT_FDT); i++)
+        write_word(w, hart, tables + 1, 8 * i, host_entry(pages + i, random_chance(w->aim.r, 90) ? 0xdf : 0xd7));
+    write_word(w, hart, 32 + 4 * hart, 0x1c00, 8ull << 60 | ((MACHINE_HOST_BASE >> 12) + PROMOTE_ROOT));
+    write_word(w, hart, 32 + 4 * hart, 8 * (1 + (uint32_t)random_below(w->aim.r, 31)), random_next(w->aim.r));
+    write_call(w, hart, CALL_covh_promote_to_tvm);
+    write_run(w, hart, tvm);
+    write_guest_access(w, hart, OP_GUEST_STORE, LAYOUT_REGION);
+    write_guest_access(w, hart, OP_GUEST_STORE, LAYOUT_REGION + 4096 * (4 + random_below(w->aim.r, 8)));
 }
 
 /* --- several harts ---------------------------------------------------------------------------------------- */
@@ -505,6 +768,11 @@ static const struct {
     {chapter_recycle, 10, 8},
     {chapter_console, 3, 2},
     {chapter_hostile_registers, 0, 6},
+    {chapter_share, 0, 16},
+    {chapter_block, 0, 8},
+    {chapter_device, 0, 12},
+    {chapter_vcpus, 0, 12},
+    {chapter_promote, 10, 5},
 };
 
 #define CHAPTERS (sizeof(chapters) / sizeof(chapters[0]))

@@ -173,18 +173,106 @@ static void finalize_tvm(struct sketch *s, const struct trace_op *op)
 {
     struct sketch_tvm *tvm = tvm_of(s, op, 0);
 
-    if (tvm != NULL && (tvm->vcpus & 1) != 0)
-        tvm->runnable = true;
+    if (tvm == NULL || (tvm->vcpus & 1) == 0)
+        return;
+    tvm->runnable = true;
+    tvm->started = 1;
+}
+
+/* The host's tables are not followed: a promotion is taken to work, with memory where generated tables put it. */
+static void promote_tvm(struct sketch *s, const struct trace_op *op)
+{
+    if (s->tvms == SKETCH_TVMS || (s->shmem >> op->hart & 1) == 0 || op->kind[2] != ARG_RAW)
+        return;
+    struct sketch_tvm *tvm = &s->tvm[s->tvms++];
+    *tvm = (struct sketch_tvm){.alive = true, .runnable = true, .promoted = true, .vcpus = 3, .started = 1};
+    tvm->regions = 1;
+    tvm->region[0] = op->a[2] & ~0x1fffffull;
+    tvm->region_len[0] = 0x200000;
+    tvm->mapped = 1;
+    tvm->gpa[0] = op->a[2] & ~0xfffull;
+}
+
+/* --- memory that changes hands ---------------------------------------------------------------------------- */
+
+static void forget_mapped(struct sketch_tvm *tvm, uint64_t gpa, uint64_t len)
+{
+    uint8_t kept = 0;
+
+    for (uint8_t i = 0; i < tvm->mapped; i++) {
+        if (tvm->gpa[i] - gpa < len)
+            continue;
+        tvm->gpa[kept] = tvm->gpa[i];
+        tvm->gpa_page[kept++] = tvm->gpa_page[i];
+    }
+    tvm->mapped = kept;
+}
+
+static void remove_pages(struct sketch *s, const struct trace_op *op)
+{
+    struct sketch_tvm *tvm = tvm_of(s, op, 0);
+
+    if (tvm == NULL || tvm->blocked || op->a[1] - tvm->change >= tvm->change_len)
+        return;
+    for (uint8_t i = 0; i < tvm->mapped; i++) {
+        if (tvm->gpa[i] - op->a[1] < op->a[2] && tvm->gpa_page[i] < SKETCH_PAGES)
+            s->page[tvm->gpa_page[i]] = SKETCH_FREE;
+    }
+    forget_mapped(tvm, op->a[1], op->a[2]);
+}
+
+/* A call of the guest about a range of its memory. True when the guest leaves. */
+static bool change_range(struct sketch_tvm *tvm, const struct trace_op *op)
+{
+    if (op->kind[0] != ARG_RAW || op->kind[1] != ARG_RAW || op->a[1] == 0 || ((op->a[0] | op->a[1]) & 0xfff) != 0)
+        return false;
+    switch (op->call) {
+    case CALL_covg_share_memory_region:
+    case CALL_covg_unshare_memory_region:
+        tvm->change = op->a[0];
+        tvm->change_len = op->a[1];
+        if (op->call == CALL_covg_share_memory_region) {
+            tvm->shared = op->a[0];
+            tvm->shared_len = op->a[1];
+        }
+        return true;
+    case CALL_covg_add_mmio_region:
+        tvm->device = op->a[0];
+        tvm->device_len = op->a[1];
+        return true;
+    case CALL_covg_remove_mmio_region: tvm->device_len = 0; return true;
+    default: return false;
+    }
+}
+
+/* Calls after which the guest is not on its hart any more. */
+static bool guest_call(struct sketch_tvm *tvm, uint8_t vcpu, const struct trace_op *op)
+{
+    switch (op->call) {
+    case CALL_guest_hsm_hart_start:
+        if (op->kind[0] != ARG_RAW || op->a[0] >= 64 || (tvm->vcpus >> op->a[0] & 1) == 0)
+            return false;
+        tvm->started |= 1ull << op->a[0];
+        return true;
+    case CALL_guest_hsm_hart_stop: tvm->started &= ~(1ull << (vcpu & 63)); return true;
+    case CALL_guest_hsm_hart_suspend: return op->a[0] == 0;
+    case CALL_guest_srst_system_reset: tvm->runnable = false; return true;
+    case CALL_guest_dbcn_console_write_byte:
+    case CALL_covg_allow_external_interrupt:
+    case CALL_covg_deny_external_interrupt: return true;
+    default: return change_range(tvm, op);
+    }
 }
 
 static void run_vcpu(struct sketch *s, const struct trace_op *op)
 {
     struct sketch_tvm *tvm = tvm_of(s, op, 0);
 
-    if (tvm == NULL || !tvm->runnable || op->a[1] != 0 || (s->shmem >> op->hart & 1) == 0)
+    if (tvm == NULL || !tvm->runnable || op->kind[1] != ARG_RAW || op->a[1] >= 64 ||
+        (tvm->started >> op->a[1] & 1) == 0 || (s->shmem >> op->hart & 1) == 0)
         return;
     for (uint8_t h = 0; h < s->harts; h++) {
-        if (s->guest[h] == tvm - s->tvm)
+        if (s->guest[h] == tvm - s->tvm && s->vcpu[h] == op->a[1])
             return;
     }
     s->guest[op->hart] = (int8_t)(tvm - s->tvm);
@@ -267,6 +355,17 @@ static void apply_call(struct sketch *s, const struct trace_op *op)
     case CALL_covh_create_tvm_vcpu: create_vcpu(s, op); break;
     case CALL_covh_finalize_tvm: finalize_tvm(s, op); break;
     case CALL_covh_run_tvm_vcpu: run_vcpu(s, op); break;
+    case CALL_covh_promote_to_tvm: promote_tvm(s, op); break;
+    case CALL_covh_tvm_invalidate_pages:
+        if (tvm_of(s, op, 0) != NULL)
+            tvm_of(s, op, 0)->blocked = true;
+        break;
+    case CALL_covh_tvm_fence:
+        if (tvm_of(s, op, 0) != NULL)
+            tvm_of(s, op, 0)->blocked = false;
+        break;
+    case CALL_covh_tvm_remove_pages:
+    case CALL_covh_tvm_remove_pages_linux: remove_pages(s, op); break;
     default: break;
     }
 }
@@ -281,6 +380,7 @@ static bool leaves_by_access(const struct sketch *s, const struct trace_op *op, 
         return false;
     for (unsigned i = 0; i < tvm->regions; i++)
         in_region |= op->a[address] - tvm->region[i] < tvm->region_len[i];
+    in_region |= op->a[address] - tvm->device < tvm->device_len;
     for (unsigned i = 0; i < tvm->mapped; i++) {
         if (op->a[address] >> 12 == tvm->gpa[i] >> 12)
             return false;
@@ -288,9 +388,10 @@ static bool leaves_by_access(const struct sketch *s, const struct trace_op *op, 
     return in_region;
 }
 
-static bool leaves(const struct sketch *s, const struct trace_op *op)
+static bool leaves(struct sketch *s, const struct trace_op *op)
 {
     switch (op->op) {
+    case OP_GUEST_CALL: return guest_call(&s->tvm[s->guest[op->hart]], s->vcpu[op->hart], op);
     case OP_GUEST_WFI: return true;
     case OP_GUEST_TRAP: return op->a[0] >= 16 && op->a[0] != 22;
     case OP_GUEST_LOAD:

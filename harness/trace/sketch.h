@@ -34,9 +34,18 @@ struct sketch_tvm {
     bool alive;
     bool runnable;
     uint8_t regions;
-    uint8_t tables; /* donated page-table pages */
-    uint8_t mapped; /* entries of gpa[] in use */
-    uint64_t vcpus; /* bit per created vCPU */
+    uint8_t tables;   /* donated page-table pages */
+    uint8_t mapped;   /* entries of gpa[] in use */
+    uint64_t vcpus;   /* bit per created vCPU */
+    uint64_t started; /* bit per vCPU that can run */
+    bool promoted;
+    bool blocked;    /* some of its pages are, and no fence of it began since */
+    uint64_t change; /* range whose sharing was asked for last, and its length; 0: none */
+    uint64_t change_len;
+    uint64_t shared; /* range that was shared last, and its length */
+    uint64_t shared_len;
+    uint64_t device; /* range that was declared as a device last, and its length */
+    uint64_t device_len;
     uint64_t region[SKETCH_REGIONS];
     uint64_t region_len[SKETCH_REGIONS];
     uint64_t gpa[SKETCH_MAPPED];      /* guest-physical pages that are mapped */

@@ -298,6 +298,10 @@ uint64_t value_guest_address(const struct aim *aim, const struct sketch_tvm *tvm
     struct random *r = aim->r;
     uint64_t offset = random_below(r, 512) * 8;
 
+    if (tvm->device_len != 0 && random_chance(r, 15))
+        return tvm->device + (random_chance(r, 15) ? tvm->device_len - random_below(r, 9) : random_below(r, 16) * 8);
+    if (tvm->shared_len != 0 && random_chance(r, 15))
+        return tvm->shared + random_below(r, tvm->shared_len / 8) * 8;
     if (tvm->mapped != 0 && random_chance(r, 65))
         return tvm->gpa[random_below(r, tvm->mapped)] + offset;
     if (random_chance(r, 70))
