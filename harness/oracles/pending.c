@@ -183,12 +183,16 @@ static void judge_device_exit(struct world *w, uint32_t h, const struct entry *e
 
 /* --- when a vCPU leaves ------------------------------------------------------------------------------------------- */
 
-static struct pending after_call(const struct entry *e, struct world_image *image)
+static struct pending after_call(const struct entry *e, bool promoted, struct world_image *image)
 {
     const uint64_t *a = &e->before.x[A0];
     struct pending p = {0};
 
     image->pc += 4;
+    if (promoted && e->call == CALL_covg_unshare_memory_region) {
+        image->x[A0] = image->x[A1] = 0; /* done in place, and the host was only told */
+        return p;
+    }
     switch ((enum call_id)e->call) {
     case CALL_covg_share_memory_region:
     case CALL_covg_unshare_memory_region:
@@ -226,7 +230,7 @@ struct pending pending_leave(struct world *w, uint32_t h, const struct entry *e,
     struct access_insn d;
 
     if (e->cause == CAUSE_ECALL_GUEST)
-        return after_call(e, image);
+        return after_call(e, w->oracle_state->tvm[slot].facts.promoted != 0, image);
     if (e->cause == CAUSE_VIRTUAL)
         image->pc += 4; /* only waiting for an interrupt leaves, and it is over */
     if (!data_fault || mailbox_word(w, h, NACL_CSR_OFFSET(CSR_HTINST)) == 0)
