@@ -88,8 +88,6 @@ static int64_t take_quota(struct promotion *p)
             return SBI_ERR_OUT_OF_MEMORY;
         p->t->vcpu[i] = (struct vcpu_slot){.state = VCPU_STOPPED, .frame = page};
     }
-    if (promote_exceeds(p, pages - p->mapped))
-        return SBI_ERR_OUT_OF_MEMORY;
     for (uint64_t i = p->mapped; i < pages; i++)
         if (!promote_take(p, 1, PAGE_RESERVE, &page))
             return SBI_ERR_OUT_OF_MEMORY;
