@@ -484,7 +484,7 @@ static bool left_instead(struct world *w, uint32_t hart, struct ref_entry *e)
     struct ref_answer exit = {.kind = ANSWER_EXIT, .scause = CAUSE_VS_ECALL};
     exit.a[0] = e->x[A1] == UINT64_MAX ? 0 : e->x[A0]; /* a mask that does not count */
     exit.a[1] = e->x[A1];
-    exit.a[6] = e->x[16];
+    exit.a[6] = e->x[16] & 0xffffu;
     exit.a[7] = e->x[17];
     ref_guest_left(ref_of(w), hart, REF_VCPU_RUNNABLE);
     compare_exit(w, hart, &exit);

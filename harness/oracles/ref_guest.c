@@ -56,7 +56,7 @@ static struct ref_answer exit_call(const struct guest *c, unsigned shown, uint64
 
     for (unsigned i = 0; i < shown; i++)
         answer.a[i] = c->a[i];
-    answer.a[6] = c->a[6];
+    answer.a[6] = c->a[6] & 0xffffu; /* the function, without a domain */
     answer.a[7] = c->a[7];
     ref_guest_left(c->r, (uint32_t)(c->hart - c->r->hart), state);
     return answer;
