@@ -26,10 +26,13 @@ static void untrusted_read(struct world *w, uint32_t h, uint64_t address, uint64
         return;
     /*
      * A VM that is promoted may have a page in several places, as memory and as a page table: each place gets a copy of
-     * the whole page, and is judged by that copy. Anything smaller is an input, and is read once.
+     * the whole page, and is judged by that copy. The identity is copied likewise, wherever the host says it is, be it
+     * in its mailbox. Anything else is an input, and is read once.
      */
-    bool copy =
-        w->oracle_state->entry[h].call == CALL_covh_promote_to_tvm && address % PAGE_SIZE == 0 && len == PAGE_SIZE;
+    const struct entry *e = &w->oracle_state->entry[h];
+    bool page = address % PAGE_SIZE == 0 && len == PAGE_SIZE;
+    bool identity = address == e->before.x[13] && len == TVM_IDENTITY_SIZE;
+    bool copy = e->call == CALL_covh_promote_to_tvm && (page || identity);
     for (uint32_t i = 0; i < o->reads && !copy; i++) {
         if (address < o->read[i].end && o->read[i].start < end) {
             oracle_report(w, ORACLE_ORD, S1_ISOLATION, "double-fetch",
