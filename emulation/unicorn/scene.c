@@ -42,7 +42,7 @@ enum {
 };
 
 struct fdt {
-    uint8_t bytes[1024];
+    uint8_t bytes[SCENE_FDT_MAX];
     uint32_t at;
 };
 
@@ -136,6 +136,14 @@ static void make_fdt(struct fdt *t)
     put32(t, sizeof(fdt_strings));
     put32(t, struct_size);
     t->at = total;
+}
+
+uint32_t scene_fdt(uint8_t bytes[SCENE_FDT_MAX])
+{
+    struct fdt t;
+    make_fdt(&t);
+    memcpy(bytes, t.bytes, t.at);
+    return t.at;
 }
 
 /* --- boot --------------------------------------------------------------------------------------------------- */

@@ -32,6 +32,10 @@ struct scene {
     uint64_t guest_page; /* physical address of the guest's zero page */
 };
 
+/* The device tree that the firmware is booted with: its bytes go to `bytes`, their number is returned. */
+#define SCENE_FDT_MAX 1024u
+uint32_t scene_fdt(uint8_t bytes[SCENE_FDT_MAX]);
+
 /* A call of the host that makes a piece of the TVM and has to succeed. */
 struct scene_call {
     const char *name;
