@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * SBI SRST for the host (SBI v2.0, chapter 10). Memory survives a reboot, so every TVM is ended and every frame that
- * was given up is scrubbed first. A system with a vCPU on a hart is not reset: FAILED.
+ * was given up is scrubbed first. A system with a vCPU on a hart, or with a call in progress that has free frames in its
+ * hands, is not reset: FAILED.
  */
 #include "monitor/core/address.h"
+#include "monitor/core/page_record.h"
 #include "monitor/core/tvm.h"
 #include "monitor/hal/hal.h"
 #include "monitor/host_flow/handlers.h"
@@ -42,27 +44,46 @@ static bool any_vcpu_running(struct hart *h)
     return false;
 }
 
-/* No call finds a TVM any more, and none is inside of one: objects of TVMs are scrubbed next. Every TVM is dead. */
+/* Every TVM is dead: no call finds one any more, and none is inside of one. Their frames are scrubbed next. */
 static void forget_all_tvms(struct hart *h)
 {
     for (uint32_t i = 0; i < MONITOR_MAX_TVMS; i++) {
         struct tvm_slot *slot = &h->monitor->tvm[i];
         hal_lock(h, &slot->lock);
         __atomic_store_n(&slot->id, 0, __ATOMIC_RELAXED);
+        slot->state = TVM_ABSENT;
+        slot->frame = (struct conf_page){0};
         hal_unlock(h, &slot->lock);
     }
 }
 
-static void scrub_window(struct hart *h)
+/* Scrub a frame that was given up, so that nobody takes it meanwhile. False when a call on another hart has it. */
+static bool scrub_frame(struct hart *h, struct conf_page page)
 {
     struct monitor *m = h->monitor;
-    for (uint32_t i = 0; i < m->platform.window_pages; i++) {
-        hal_lock(h, &m->pages_lock);
-        bool given_up = m->page[i].state != PAGE_NONCONF;
-        hal_unlock(h, &m->pages_lock);
-        if (given_up)
-            hal_conf_scrub(m, (struct conf_page){i});
+    hal_lock(h, &m->pages_lock);
+    uint8_t state = m->page[page.index].state;
+    bool mine = state != PAGE_NONCONF && state != PAGE_BUSY;
+    if (mine) {
+        page_record_set(m, page, PAGE_BUSY);
+        m->page[page.index].version = h->id;
     }
+    hal_unlock(h, &m->pages_lock);
+    if (!mine)
+        return state == PAGE_NONCONF;
+    hal_conf_scrub(m, page);
+    hal_lock(h, &m->pages_lock);
+    page_record_set(m, page, PAGE_CONF_FREE);
+    hal_unlock(h, &m->pages_lock);
+    return true;
+}
+
+static bool scrub_window(struct hart *h)
+{
+    bool all = true;
+    for (uint32_t i = 0; i < h->monitor->platform.window_pages; i++)
+        all = scrub_frame(h, (struct conf_page){i}) && all;
+    return all;
 }
 
 /* Under create_lock, so that no TVM comes into being behind the scrubber's back. */
@@ -71,8 +92,8 @@ static void reset_system(struct hart *h, uint32_t type, uint32_t reason)
     if (any_vcpu_running(h) || !end_all_tvms(h))
         return;
     forget_all_tvms(h);
-    scrub_window(h);
-    hal_system_reset(h, type, reason);
+    if (scrub_window(h))
+        hal_system_reset(h, type, reason);
 }
 
 struct decision srst_system_reset(struct hart *h, const struct sbi_args *args)
