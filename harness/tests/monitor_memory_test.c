@@ -337,6 +337,15 @@ static void shared_pages_are_host_memory(void)
     guest_rests(w);
     CHECK_EQ(kit_op(w, 0, OP_HOST_LOAD, ram + PAGE_SIZE, 8, 0, 0).value, 0x1234);
 
+    /* A range over two regions is refused whole, even when all of it is mapped. */
+    const uint64_t edge = KIT_GPA + 2 * LARGE_SIZE;
+    KIT_OK(w, 0, CALL_covh_add_tvm_shared_pages, id, ram, TSM_PAGE_4K, 1, edge - PAGE_SIZE);
+    KIT_OK(w, 0, CALL_covh_add_tvm_zero_pages, id, kit_window(KIT_SPARE), TSM_PAGE_4K, 1, edge);
+    REFUSED(w, 0, SBI_ERR_INVALID_ADDRESS, CALL_covh_tvm_invalidate_pages, id, edge - PAGE_SIZE, 2 * PAGE_SIZE);
+    KIT_OK(w, 0, CALL_covh_tvm_invalidate_pages, id, edge - PAGE_SIZE, PAGE_SIZE);
+    KIT_OK(w, 0, CALL_covh_tvm_invalidate_pages, id, edge, PAGE_SIZE);
+    REFUSED(w, 0, SBI_ERR_INVALID_ADDRESS, CALL_covh_tvm_validate_pages, id, edge - PAGE_SIZE, 2 * PAGE_SIZE);
+
     /* Blocked and back, without becoming executable. */
     KIT_OK(w, 0, CALL_covh_tvm_invalidate_pages, id, KIT_GPA, LARGE_SIZE);
     KIT_OK(w, 0, CALL_covh_tvm_fence, id);

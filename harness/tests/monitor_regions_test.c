@@ -306,6 +306,36 @@ static void pages_are_shared_in_place(void)
     world_destroy(w);
 }
 
+/* What the host takes out itself, or puts in from its own frames, meets in the same range. */
+static void host_may_move_pages_of_a_promoted_tvm(void)
+{
+    struct world *w = large_world(0);
+    uint64_t id = promoted(w, 100);
+    const struct tvm *t = kit_tvm(w, 0);
+
+    kit_run(w, 0, id);
+    guest_stores(w, KIT_GPA, 0x5ec2e7);
+    guest_rests(w);
+    KIT_OK(w, 0, CALL_covh_add_tvm_zero_pages, id, kit_window(KIT_SPARE), TSM_PAGE_4K, 1, KIT_GPA + PAGE_SIZE);
+    KIT_OK(w, 0, CALL_covh_add_tvm_page_table_pages, id, kit_window(KIT_SPARE + 1), 1);
+    kit_run(w, 0, id);
+    guest_shows(w, CALL_covg_share_memory_region, KIT_GPA, 3 * PAGE_SIZE);
+    KIT_OK(w, 0, CALL_covh_tvm_invalidate_pages, id, KIT_GPA, PAGE_SIZE);
+    KIT_OK(w, 0, CALL_covh_tvm_fence, id);
+    KIT_OK(w, 0, CALL_covh_tvm_remove_pages, id, KIT_GPA, PAGE_SIZE);
+    KIT_OK(w, 0, CALL_covh_add_tvm_zero_pages, id, kit_window(KIT_SPARE + 2), TSM_PAGE_4K, 1, KIT_GPA + 2 * PAGE_SIZE);
+    CHECK_EQ(t->reserve_count, 99);
+    CHECK_EQ(host_answers(w, id, 0, kit_ram(LARGE_FRAME)).kind, EXPECT_ENTER);
+    CHECK_EQ(t->reserve_count, 101);
+    CHECK_EQ(w->machine->monitor->page[KIT_SPARE].state, PAGE_RESERVE);
+    CHECK_EQ(w->machine->monitor->page[KIT_SPARE + 2].state, PAGE_RESERVE);
+    CHECK_EQ(frames_in(w, PAGE_DATA) + frames_in(w, PAGE_BLOCKED), 0);
+    for (uint32_t i = 0; i < 3; i++)
+        CHECK_EQ(kit_read_entry(w, kit_entry(w, 0, KIT_GPA + i * PAGE_SIZE, 0)) >> 10 << 12, kit_ram(LARGE_FRAME + i));
+    CHECK_EQ(w->machine->violation.kind, VIOLATION_NONE);
+    world_destroy(w);
+}
+
 /* The monitor itself makes other harts forget; and nothing is brought into a range on its way out. */
 static void other_harts_lose_what_was_shared(void)
 {
@@ -346,6 +376,7 @@ int main(void)
     only_what_is_confidential_is_shared();
     reserve_backs_first_touches();
     pages_are_shared_in_place();
+    host_may_move_pages_of_a_promoted_tvm();
     other_harts_lose_what_was_shared();
     return test_finish();
 }
