@@ -72,4 +72,32 @@ shows "an ACLINT" "$good" -M virt,aclint=on -bios "$folder/fw_dynamic.bin" -kern
 shows "two CLINTs are refused" 'cannot start: the device tree does not name one device for machine software interrupts' \
     -smp 4 -object memory-backend-ram,size=64M,id=a -object memory-backend-ram,size=64M,id=b \
     -numa node,memdev=a,cpus=0-1 -numa node,memdev=b,cpus=2-3 -bios "$folder/fw_dynamic.bin" -kernel "$PAYLOAD_ELF"
+
+# A device tree without SiFive's test device: the machine is switched off through the register that syscon-poweroff names.
+tree=$work/tree
+qemu-system-riscv64 -M "virt,dumpdtb=$tree" -cpu rv64,h=true -smp 2 -m 128M -display none >/dev/null 2>&1
+PYTHONPATH=$SOURCE_DIR/emulation/linux python3 - "$tree" <<'PYTHON' || exit 1
+import sys
+
+import fdt
+
+with open(sys.argv[1], "rb") as file:
+    root = fdt.parse(file.read())
+tests = [node for parent in (root, *root.children) for node in parent.children if node.name.startswith("test@")]
+for node in tests:
+    node.properties["compatible"] = fdt.text("syscon")
+with open(sys.argv[1], "wb") as file:
+    file.write(fdt.write(root))
+sys.exit(len(tests) != 1)
+PYTHON
+ends() {
+    timeout 60 qemu-system-riscv64 -M virt -cpu rv64,h=true -smp 2 -m 128M -display none -monitor none \
+        -serial "file:$log" -no-reboot -bios "$folder/fw_dynamic.bin" -kernel "$PAYLOAD_ELF" "$@" </dev/null
+}
+if ends -dtb "$tree" && grep -q -a "$good" "$log"; then
+    echo "ok: power off by syscon-poweroff"
+else
+    echo "FAILED: power off by syscon-poweroff"
+    failed=1
+fi
 exit "$failed"

@@ -69,6 +69,15 @@ refuses 'too little RAM for the window' -cpu rv64,h=true -smp 2 -m 66M
 refuses 'the device tree lies in the window' -cpu rv64,h=true -smp 2 -m 68M
 refuses 'hart ids are not' -cpu rv64,h=true -smp 9 -m 128M
 
+# A hart without PMP cannot be closed off: it ends in the monitor, and its host never starts.
+if ! console 'hart 0: fatal: trap in the monitor' -cpu rv64,h=true,pmp=false -smp 2 -m 128M || grep -q -a '^## boot' "$log"; then
+    echo "FAILED: no end of a hart without PMP; the console shows:"
+    sed 's/^/  | /' "$log" | tail -n 5
+    failed=1
+else
+    echo "ok: the hart has no PMP"
+fi
+
 # The same host, but loaded into the window: QEMU names the lowest address of a segment as the entry.
 host=$work/host.elf
 python3 - "$PAYLOAD_ELF" "$host" <<'PYTHON' || exit 1
