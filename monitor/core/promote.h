@@ -15,15 +15,13 @@
  * is not mapped yet. So guests cannot exhaust each other, and memory that nobody declared is never there.
  *
  * Bounded: at most as many pages and as many host table pages are copied as the window has frames, and the device tree
- * has at most PROMOTE_FDT_MAX bytes. That is also the latency of the call, which is not interrupted: copying and hashing
+ * has at most FDT_MAX_BYTES. That is also the latency of the call, which is not interrupted: copying and hashing
  * dominate it, `ci/bench` reports pages per second.
  */
 #ifndef TOUCHSTONE_CORE_PROMOTE_H
 #define TOUCHSTONE_CORE_PROMOTE_H
 
 #include "monitor/core/tvm.h"
-
-#define PROMOTE_FDT_MAX 0x200000u
 
 /*
  * Supervisor registers that the boot vCPU starts with, in the order in which they are measured:

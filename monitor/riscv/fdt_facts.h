@@ -7,7 +7,7 @@
 #ifndef TOUCHSTONE_RISCV_FDT_FACTS_H
 #define TOUCHSTONE_RISCV_FDT_FACTS_H
 
-#include "monitor/riscv/fdt.h"
+#include "monitor/core/fdt.h"
 
 #define FDT_MAX_RAM 8u
 #define FDT_MAX_SYSCON 8u

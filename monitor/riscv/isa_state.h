@@ -6,7 +6,7 @@
 #ifndef TOUCHSTONE_RISCV_ISA_STATE_H
 #define TOUCHSTONE_RISCV_ISA_STATE_H
 
-#include "monitor/riscv/fdt.h"
+#include "monitor/core/fdt.h"
 
 #define ISA_NAMES_BYTES 128u
 

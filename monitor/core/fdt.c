@@ -3,7 +3,7 @@
  * The walk through a device tree; see fdt.h. Every access lies in a range that `within` has accepted, so a lying header
  * or property leads to FDT_ITEM_DAMAGED and never to an access outside.
  */
-#include "monitor/riscv/fdt.h"
+#include "monitor/core/fdt.h"
 
 static bool within(struct fdt_range r, uint64_t at, uint64_t len)
 {
@@ -95,6 +95,12 @@ bool fdt_open(struct fdt *t, const uint8_t *blob, uint64_t max)
         strings < FDT_HEADER_BYTES || !within(whole, strings, names))
         return false;
     t->structure = (struct fdt_range){.start = structure, .end = t->size};
+    if (fdt_be32(blob + 20) >= 17) {
+        uint32_t bytes = fdt_be32(blob + 36);
+        t->structure.end = structure + bytes;
+        if (!within(whole, structure, bytes))
+            return false;
+    }
     t->strings = (struct fdt_range){.start = strings, .end = strings + names};
     return find_reservations(t, whole);
 }

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A walk through a flattened device tree, item by item. It believes no length and no offset in the blob: whatever the
- * bytes are, only the blob is read, and a tree that breaks the format ends the walk as damaged. Reader of facts
- * (fdt_facts.h) and editor (fdt_edit.h) are built on it. No dependency on the machine: tested on the host.
+ * bytes are, only the blob is read, and a tree that breaks the format ends the walk as damaged. The firmware's reader of
+ * facts and its editor (riscv/fdt_facts.h, riscv/fdt_edit.h) are built on it, and so is what promote_to_tvm reads.
  *
  * Format: Devicetree Specification v0.4, chapter 5.
  */
-#ifndef TOUCHSTONE_RISCV_FDT_H
-#define TOUCHSTONE_RISCV_FDT_H
+#ifndef TOUCHSTONE_CORE_FDT_H
+#define TOUCHSTONE_CORE_FDT_H
 
 #include <stdbool.h>
 #include <stdint.h>
