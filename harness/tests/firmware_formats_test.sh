@@ -73,6 +73,51 @@ shows "two CLINTs are refused" 'cannot start: the device tree does not name one 
     -smp 4 -object memory-backend-ram,size=64M,id=a -object memory-backend-ram,size=64M,id=b \
     -numa node,memdev=a,cpus=0-1 -numa node,memdev=b,cpus=2-3 -bios "$folder/fw_dynamic.bin" -kernel "$PAYLOAD_ELF"
 
+# A loader that wants the host on another hart. QEMU always says hart 0, so a stage before the firmware is made here: the image
+# begins with a jump to it; it puts the image's first instructions back, points a2 to a structure of its own and goes there. The
+# host says on which hart it runs, by the console of the firmware.
+python3 - "$folder/fw_dynamic.bin" "$work/image.bin" "$work/stage.bin" "$work/host.bin" <<'PYTHON' || exit 1
+import struct
+import sys
+
+with open(sys.argv[1], "rb") as file:
+    image = bytearray(file.read())
+info = struct.pack("<6Q", 0x4942534F, 2, 0x80200000, 1, 0, 1)
+code = struct.pack(
+    "<8I",
+    0x00000297,  # auipc t0, 0            0x83000100
+    0xF802B303,  # ld    t1, -0x80(t0)    the first instructions
+    0xF0028613,  # addi  a2, t0, -0x100   the structure
+    0xFD000397,  # auipc t2, -0x3000
+    0xEF438393,  # addi  t2, t2, -0x10c   0x80000000
+    0x0063B023,  # sd    t1, 0(t2)
+    0x0000100F,  # fence.i
+    0x00038067,  # jr    t2
+)
+stage = info.ljust(0x80, b"\0") + bytes(image[:8]).ljust(0x80, b"\0") + code
+image[:8] = struct.pack("<2I", 0x03000297, 0x10028067)  # auipc t0, 0x3000; jr 0x100(t0)
+host = struct.pack(
+    "<11I",
+    0x00050413,  # mv   s0, a0
+    0x444248B7,  # lui  a7, 0x44424
+    0x34E88893,  # addi a7, a7, 0x34e      DBCN
+    0x00200813,  # li   a6, 2              console_write_byte
+    0x00A00513,  # li   a0, newline
+    0x00000073,  # ecall
+    0x03040513,  # addi a0, s0, '0'
+    0x00000073,  # ecall
+    0x02100513,  # li   a0, '!'
+    0x00000073,  # ecall
+    0x0000006F,  # j    .
+)
+for path, data in ((sys.argv[2], image), (sys.argv[3], stage), (sys.argv[4], host)):
+    with open(path, "wb") as file:
+        file.write(data)
+PYTHON
+shows "a loader that names hart 1" '^1!' -bios "$work/image.bin" \
+    -device "loader,file=$work/stage.bin,addr=0x83000000,force-raw=on" \
+    -device "loader,file=$work/host.bin,addr=0x80200000,force-raw=on"
+
 # A device tree without SiFive's test device: the machine is switched off through the register that syscon-poweroff names.
 tree=$work/tree
 qemu-system-riscv64 -M "virt,dumpdtb=$tree" -cpu rv64,h=true -smp 2 -m 128M -display none >/dev/null 2>&1

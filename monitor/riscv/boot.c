@@ -80,7 +80,7 @@ static void wait_for_other_harts(struct hart *h)
     }
 }
 
-static void banner(const struct platform *p, const struct fdt_facts *facts, uint64_t entry)
+static void banner(const struct platform *p, const struct fdt_facts *facts, const struct next_stage *next)
 {
     uart_text("touchstone: monitor ");
     uart_hex(p->monitor_base);
@@ -98,7 +98,9 @@ static void banner(const struct platform *p, const struct fdt_facts *facts, uint
     if (facts->ram_elsewhere != 0)
         uart_text("touchstone: RAM that does not adjoin the monitor's is not for shared buffers\n");
     uart_text("touchstone: host entered at ");
-    uart_hex(entry);
+    uart_hex(next->entry);
+    uart_text(" on hart ");
+    uart_dec(next->hart);
     uart_text("\n");
 }
 
@@ -162,7 +164,7 @@ _Noreturn void riscv_boot_first(uint64_t hart, uint64_t fdt, uint64_t info)
     if (!monitor_boot_hart(h, next.hart == id, next.entry, fdt))
         riscv_refuse(hart, "the hart does not take its isolation");
     if (!next.quiet)
-        banner(&platform, &facts, next.entry);
+        banner(&platform, &facts, &next);
     name_unlisted_extensions(fdt);
     if (next.hart != id)
         start_elsewhere(h, &next, fdt);
