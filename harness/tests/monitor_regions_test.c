@@ -336,6 +336,48 @@ static void host_may_move_pages_of_a_promoted_tvm(void)
     world_destroy(w);
 }
 
+/*
+ * A guest on hart 1 that touches its page whenever hart 0 takes a lock, from the moment on that hart 1 was made to forget.
+ */
+struct watcher {
+    struct world *w;
+    bool forgot;
+    uint32_t tries, reached;
+};
+
+static void touch_behind_the_monitor(void *data, const struct machine_event *event)
+{
+    struct watcher *s = data;
+
+    s->forgot = s->forgot || (event->kind == EVENT_FENCE_ALL && event->hart == 1);
+    if (!s->forgot || event->kind != EVENT_LOCK || event->hart != 0)
+        return;
+    s->tries++;
+    struct access_result r = machine_access(s->w->machine, 1, KIT_GPA, ACCESS_LOAD, 8, 0);
+    s->reached += r.ok && r.value != 0x1111; /* the host's word, once it is there */
+}
+
+static void nobody_reaches_a_page_on_its_way_out(void)
+{
+    struct world *w = large_world(0);
+    uint64_t id = promoted(w, 100);
+    struct watcher watcher = {.w = w};
+
+    kit_run(w, 0, id);
+    guest_stores(w, KIT_GPA, 0x5ec2e7);
+    start_second_vcpu(w, id);
+    CHECK_EQ(kit_op(w, 1, OP_GUEST_LOAD, KIT_GPA, 8, 0, 0).value, 0x5ec2e7);
+    guest_shows(w, CALL_covg_share_memory_region, KIT_GPA, PAGE_SIZE);
+    kit_op(w, 0, OP_HOST_WRITE64, kit_ram(LARGE_FRAME), 0x1111, 0, 0);
+    w->machine->on_event = touch_behind_the_monitor;
+    w->machine->event_data = &watcher;
+    CHECK_EQ(host_answers(w, id, 0, kit_ram(LARGE_FRAME)).kind, EXPECT_ENTER);
+    w->machine->on_event = NULL;
+    CHECK(watcher.tries >= 2);
+    CHECK_EQ(watcher.reached, 0);
+    world_destroy(w);
+}
+
 /* The monitor itself makes other harts forget; and nothing is brought into a range on its way out. */
 static void other_harts_lose_what_was_shared(void)
 {
@@ -377,6 +419,7 @@ int main(void)
     reserve_backs_first_touches();
     pages_are_shared_in_place();
     host_may_move_pages_of_a_promoted_tvm();
+    nobody_reaches_a_page_on_its_way_out();
     other_harts_lose_what_was_shared();
     return test_finish();
 }
