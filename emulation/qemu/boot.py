@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Boots the firmware with the payload in QEMU and judges the console.
 
-The boot is good when the payload's last line counts no failed check and as many passed ones as the log shows, when
+Each boot (one per --cpu: without and with vector registers) is good when the payload's last line counts no failed check and as many passed ones as the log shows, when
 nobody reported something fatal, and when the machine powered itself off within the time limit.
 
 Exit code: 0 good; 1 a check failed or the boot did not come to its end; 2 usage; 3 no QEMU; 4 a file is in the way.
@@ -29,9 +29,12 @@ def arguments():
     parser.add_argument("--payload", default=os.path.join(ROOT, "build/firmware/payload.elf"), help="payload ELF")
     parser.add_argument("--log", default=os.path.join(ROOT, "build/results/qemu.log"), help="where the console goes")
     parser.add_argument("--json", help="where to write the result for the report")
+    parser.add_argument("--cpu", action="append", help="CPU to boot; again for more (default: without and with V)")
     parser.add_argument("--seconds", type=int, default=60, help="time limit of the boot (default 60)")
     parser.add_argument("--qemu", default="qemu-system-riscv64", help="emulator to use")
-    return parser.parse_args()
+    args = parser.parse_args()
+    args.cpu = args.cpu or ["rv64,h=true", "rv64,h=true,v=true"]
+    return args
 
 
 def stop(code, text):
@@ -48,9 +51,9 @@ def qemu_version(qemu):
     return done.stdout.splitlines()[0] if done.stdout else "unknown"
 
 
-def boot(args):
+def boot(args, cpu):
     """Console text, and the emulator's exit code or None when it had to be stopped."""
-    command = [args.qemu, "-M", "virt", "-cpu", "rv64,h=true", "-smp", "2", "-m", "128M", "-nographic", "-no-reboot"]
+    command = [args.qemu, "-M", "virt", "-cpu", cpu, "-smp", "4", "-m", "128M", "-nographic", "-no-reboot"]
     command += ["-bios", args.firmware, "-kernel", args.payload]
     process = subprocess.Popen(
         command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, errors="replace"
@@ -109,6 +112,12 @@ def fragment(version, checks, log):
     }
 
 
+def log_of(path, index):
+    """Where the console of a boot goes: the first one to the file that was asked for, the others beside it."""
+    stem, suffix = os.path.splitext(path)
+    return path if index == 0 else f"{stem}_{index + 1}{suffix}"
+
+
 def write(path, text):
     try:
         os.makedirs(os.path.dirname(os.path.abspath(path)), exist_ok=True)
@@ -125,10 +134,17 @@ def main():
         if not os.path.isfile(path):
             stop(4, f"{path} does not exist: build it with cmake --preset firmware && cmake --build --preset firmware")
     version = qemu_version(args.qemu)
-    text, code = boot(args)
-    write(args.log, text)
-    checks = checks_of(text)
-    checks += judge(text, code, checks, args.seconds)
+    checks, console = [], ""
+    for index, cpu in enumerate(args.cpu):
+        text, code = boot(args, cpu)
+        write(log_of(args.log, index), text)
+        found = checks_of(text)
+        found += judge(text, code, found, args.seconds)
+        if index != 0:
+            found = [{"name": f"{cpu}: {check['name']}", "status": check["status"]} for check in found]
+        checks += found
+        if not console or any(check["status"] == "failed" for check in found):
+            console = text
     result = fragment(version, checks, args.log)
     if args.json:
         write(args.json, json.dumps(result, indent=1) + "\n")
@@ -137,7 +153,7 @@ def main():
             print(f"failed: {check['name']}")
     if result["failed"]:
         print("last lines of the console:")
-        print("\n".join("  | " + line for line in text.splitlines()[-8:]))
+        print("\n".join("  | " + line for line in console.splitlines()[-8:]))
     print(f"boot in QEMU: {result['passed']} checks passed, {result['failed']} failed; log: {result['log']}")
     return 1 if result["failed"] else 0
 

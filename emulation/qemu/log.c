@@ -40,9 +40,26 @@ static void put_number(uint64_t value, unsigned base)
         put(digits[--n]);
 }
 
+static bool left_out; /* lines for the trace */
+
+void log_record(bool on)
+{
+    left_out = !on;
+}
+
+void log_trace(const char *name)
+{
+    log_record(true);
+    print("@trace %s\n", name);
+}
+
 void print(const char *format, ...)
 {
     va_list args;
+    if (format[0] == '@' && left_out)
+        return;
+    if (format[0] == '@' && format[1] == '+') /* the rest of such a line */
+        format += 2;
     va_start(args, format);
     for (const char *p = format; *p != '\0'; p++) {
         if (*p != '%') {

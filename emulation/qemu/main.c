@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The story: a hypervisor asks what the firmware offers, brings up its second hart, builds a confidential VM, runs it,
+ * The first part of the story (suite.c has the others): a hypervisor asks what the firmware offers, brings up its second hart, builds a confidential VM, runs it,
  * serves its exits, attacks the memory of it, destroys it, and gives the same frames to a second one, which must find
  * nothing of the first.
  */
 #include "emulation/qemu/guest_script.h"
 #include "emulation/qemu/payload.h"
+#include "emulation/qemu/vm.h"
 
-#define FRAMES 32u /* of the window, used by both TVMs */
+#define FRAMES 40u /* of the window, used by both TVMs */
 
 enum { COVH_INFO = 0, COVH_RECLAIM = 2, COVH_DESTROY = 8, COVH_RUN = 15 };
 
@@ -17,18 +18,18 @@ static const struct tvm_plan first_plan = {
     .vcpu = 6,
     .tables = 8,
     .code = 12,
-    .data = {16, 17, 18, 19},
+    .data = {18, 19, 20, 21},
     .script = GUEST_SCRIPT_FIRST,
 };
 
-/* Its demand-zero pages were the first TVM's data, code, vCPU state, TVM state and tables. */
+/* Its demand-zero pages were the first TVM's data, code, vCPU state and tables; its code lies where root and state were. */
 static const struct tvm_plan second_plan = {
-    .root = 20,
-    .state = 24,
-    .vcpu = 26,
-    .tables = 28,
+    .root = 24,
+    .state = 28,
+    .vcpu = 30,
+    .tables = 32,
     .code = 0,
-    .data = {16, 17, 18, 19, 12, 6, 4, 8},
+    .data = {18, 19, 20, 21, 12, 6, 13, 8},
     .script = GUEST_SCRIPT_SECOND,
 };
 
@@ -183,6 +184,7 @@ static void second_guest(void)
 void payload_main(void)
 {
     set_this_hart(0);
+    log_trace("payload");
     section("boot");
     probe_at_boot(0);
     standard_calls();
@@ -192,7 +194,12 @@ void payload_main(void)
     tsm_info();
     first_guest();
     second_guest();
-    section("end");
+    section("end of the first part");
     second_hart_stop();
+    suite_vcpus();
+    suite_devices();
+    suite_promoted();
+    suite_pair();
+    suite_storm();
     finish();
 }

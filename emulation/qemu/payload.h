@@ -8,17 +8,23 @@
  *   @guest h<hart> load <addr> 8 -> value <value>              what the guest did since then, one line per step
  *                  store <addr> 8 <value> -> value 0             "-> exit" on the step that left the TVM,
  *                  fetch <addr> -> ...                           "-> trap <cause>" for an exception of its own
- *                  call <a7> <a6> <a0> -> <error> <value>
+ *                  call <a7> <a6> <a0> [<a1> <a2>] -> <error> <value>
+ *                  exec <insn> <addr> -> ...                     a load or store of a device
+ *                  reg <number> <value>                          for that: 0xb a1, 0x41 pc
+ *                  csr <number> [<value>] -> value <value>       a CSR read, or written
  *                  virtual <insn> -> trap <cause>
  *                  wfi -> exit
  *                  interrupted <number> -> exit
  *                  note <text>                                 work that shows nothing outside
- *   @exit h<hart> <error> <value> <scause> <stval> <htval> <htinst>   what the host saw of the exit
+ *   @exit h<hart> <error> <value> <scause> <stval> <htval> <htinst> [<a0> .. <a7>]   what the host saw of the exit
  *   @ram h<hart> <addr> <value>       the host writes a word that the monitor is going to read
  *   @copy h<hart> <addr> <len>        the host prepared pages that the monitor is going to read
  *   @load h<hart> <addr> -> <value>   the host reads a word that the monitor wrote
  *   @probe h<hart> load|store|fetch <addr> <width> -> trap <cause>   an access to something closed
  *   @irq h<hart> <number> <level>     an interrupt of the host appears or goes away
+ *   @csr h<hart> <number> <value>     the host writes a CSR
+ *   @fdt h<hart> <addr> <cpus> <base> <size>   the host writes a device tree of a VM
+ *   @trace <name>                     from here on it is another trace, which begins as after boot
  *
  * Numbers are hexadecimal. Lines that begin with [ok] or [FAIL] are the checks, those with "## " name the part of the
  * story that they belong to, and the last line counts them.
@@ -51,6 +57,12 @@ void print(const char *format, ...);
 bool check(bool ok, const char *name);
 bool check_on_hart(bool ok, const char *when, const char *what);
 
+/* Lines that begin with '@' are left out from now on, or are not. */
+void log_record(bool on);
+
+/* What follows is a trace of its own: it begins with everything as after boot. */
+void log_trace(const char *name);
+
 /* A part of the story begins; names of checks are unique within one. */
 void section(const char *name);
 
@@ -82,7 +94,25 @@ bool expect(const char *name, struct answer got, int64_t error, uint64_t value);
 /* Log a call that never answers. */
 void log_call_without_answer(uint64_t eid, uint64_t fid, const uint64_t args[6]);
 
-/* --- the second hart (hart.c) ----------------------------------------------------------------------------- */
+/* --- the other harts (harts.c, hart.c) -------------------------------------------------------------------- */
+
+#define HARTS 4u
+
+/* Start harts 1 to harts - 1, and stop them; logged and checked. */
+void harts_start(uint32_t harts);
+void harts_stop(void);
+void harts_are_running(uint32_t harts);
+
+/* Wait until HSM reports a state, without filling the log with questions. */
+bool hart_wait_state(uint32_t hart, uint64_t state);
+
+/* Run `work(arg)` on a hart and wait until it is done; or go on, and wait later. */
+void on_hart(uint32_t hart, void (*work)(uint64_t arg), uint64_t arg);
+void hart_post(uint32_t hart, void (*work)(uint64_t arg), uint64_t arg);
+bool hart_wait(uint32_t hart);
+
+/* Run it on all harts but this one, one after the other. */
+void on_other_harts(void (*work)(uint64_t arg), uint64_t arg);
 
 /* Start it, and stop it; logged and checked. */
 void second_hart_start(void);
@@ -96,6 +126,23 @@ void on_second_hart(void (*work)(uint64_t arg), uint64_t arg);
 /* Loads, stores and fetches on this hart to everything that is closed; one check each, named after `when`. */
 void probe_everything(const char *when);
 void probe_window(const char *when);
+
+/* --- steps of guests (steps.c) ------------------------------------------------------------------------------ */
+
+struct guest_step;
+
+/* Lines of a step that is done, and of one that leaves the TVM. `vector` is GUEST_VECTOR or 0. */
+void log_step_done(uint64_t hart, const struct guest_step *s, uint64_t vector);
+void log_step_leaves(uint64_t hart, const struct guest_step *s, uint64_t vector);
+
+/* Where the guest is, for an instruction that is fetched; any place in its code will do. */
+void log_step_pc(uint64_t hart);
+
+/* The line of a load or store that the monitor answers with a page of its own: the access is made again. */
+void log_step_touches(uint64_t hart, const struct guest_step *s);
+
+/* The instruction of a device access. */
+uint32_t step_instruction(const struct guest_step *s);
 
 /* --- TVMs (tvm.c, run.c) ---------------------------------------------------------------------------------- */
 
@@ -131,7 +178,7 @@ struct guest_run {
 void guest_run_until_report(struct guest_run *run, uint32_t exits);
 
 /* Mailbox of each hart, and memory for parameters. */
-extern uint64_t shmem[2][NACL_SHMEM_SIZE / 8];
+extern uint64_t shmem[HARTS][NACL_SHMEM_SIZE / 8];
 extern uint64_t parameters[PAGE / 8];
 
 /* The guest's block (payload.ld). */
@@ -147,9 +194,12 @@ struct outcome {
 struct outcome probe_load(uint64_t addr, uint64_t width);
 struct outcome probe_store(uint64_t addr, uint64_t width);
 struct outcome probe_fetch(uint64_t addr);
+struct outcome probe_vector(void);
 void host_ecall_all(const uint64_t in[32], uint64_t out[32]);
 void host_fp_fill(uint64_t value);
 uint64_t host_fp_or(void);
+void host_vector_fill(void);
+uint64_t host_vector_or(void);
 void second_hart(void);
 
 /* Called from start.S. */

@@ -30,7 +30,7 @@ static const struct target window = {
     .load = "loads from the window fault",
     .store = "stores to the window fault",
     .fetch = "fetches from the window fault",
-    .addr = {WINDOW_BASE, WINDOW_BASE + 16 * PAGE + 8, /* where the first guest keeps its secrets */
+    .addr = {WINDOW_BASE, WINDOW_BASE + 18 * PAGE + 8, /* where the first guest keeps its secrets */
              WINDOW_BASE + (uint64_t)WINDOW_PAGES / 2 * PAGE + 0x123, WINDOW_BASE + (uint64_t)WINDOW_PAGES *PAGE - 1},
     .count = 4,
     .width = 1,

@@ -1,12 +1,15 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Turns the log of the QEMU payload into a trace that replays on the host library.
+"""Turns the log of the QEMU payload into traces that replay on the host library.
 
 Each line of the log that begins with '@' (payload.h has the list) becomes one operation with what came of it on the
 real firmware as expectation. Addresses become handles, as far as the argument of the call is a physical address, so
 the trace is independent of where things lie. Names and kinds of arguments come from monitor/abi/calls.def.
 
 Contents of pages that the monitor copies are not in the log: a fill pattern stands for them.
+
+A line '@trace NAME' begins another trace. The first one is written to FILE, the others beside it, with their name at
+the end: FILE_NAME.trace.
 
 Exit code: 0 written; 1 the log has no trace in it, or one that does not fit; 2 usage; 4 a file is in the way.
 """
@@ -28,12 +31,20 @@ RANGES = (
 )
 PHYSICAL = {"CONF_PAGE", "CONF_PAGES", "HOST_BUF", "HOST_PAGE"}
 MAX_RECORDS = 512
+ECALL_FROM_GUEST = 10
 
 HEADER = """\
-# Recorded from the real firmware in QEMU by emulation/qemu/record.py: the payload plays a hypervisor that builds two
-# confidential guests one after the other, in the same frames. Each expectation is what the firmware answered there.
-touchstone 1 harts=2
+# Recorded from the real firmware in QEMU by emulation/qemu/record.py: {what}.
+# Each expectation is what the firmware answered there.
+touchstone 1 harts=4
 """
+
+WHAT = {
+    "payload": "two confidential guests one after the other, in the same frames",
+    "vcpus": "four vCPUs of one TVM on four harts that start, interrupt, fence, stop and suspend each other",
+    "devices": "a guest with an emulated device, memory that it shares and takes back, console and injected interrupt",
+    "promoted": "a VM of the host that is promoted to a TVM, with two vCPUs",
+}
 
 
 class BadLog(Exception):
@@ -100,8 +111,9 @@ def host_memory(address):
 class Recorder:
     """One log on its way to a trace."""
 
-    def __init__(self, abi):
+    def __init__(self, abi, name):
         self.abi = abi
+        self.name = name
         self.lines = []
         self.records = 0
         self.tvms = {}  # id on the real machine -> handle
@@ -117,8 +129,8 @@ class Recorder:
 
     # --- arguments and answers
 
-    def argument(self, kind, name, value):
-        if kind in PHYSICAL or (kind == "PC" and name == "start_addr"):
+    def argument(self, kind, name, value, caller="HOST"):
+        if caller == "HOST" and (kind in PHYSICAL or (kind == "PC" and name == "start_addr")):
             return physical(value)
         if kind == "TVM":
             return self.tvms.get(value, plain(value))
@@ -134,7 +146,7 @@ class Recorder:
             words += [f"a6={plain(fid)}", f"a7={self.argument('EID', 'a7', eid)}"]
             return f"{'host' if caller == 'HOST' else 'guest'}_ecall({', '.join(words)})", None
         name, kinds = found
-        words = [f"{arg}={self.argument(kind, arg, value)}" for (kind, arg), value in zip(kinds, args)]
+        words = [f"{arg}={self.argument(kind, arg, value, caller)}" for (kind, arg), value in zip(kinds, args)]
         return f"{name}({', '.join(words)})", name
 
     def answer(self, error, value, name=None):
@@ -143,7 +155,7 @@ class Recorder:
             raise BadLog(f"unknown error {error}")
         if error != 0:
             return f"{self.abi.error[error]} {plain(value)}"
-        if name == "covh_create_tvm":
+        if name in ("covh_create_tvm", "covh_promote_to_tvm"):
             handle = f"tvm[{len(self.tvms)}]"
             self.tvms[value] = handle
             return f"SUCCESS {handle}"
@@ -170,6 +182,9 @@ class Recorder:
         if what == "note":
             self.comment(f"{hart}: the guest {' '.join(rest)}")
             return
+        if what == "reg":
+            self.operation(hart, f"guest_reg(reg={number(rest[0])}, value={plain(number(rest[1]))})")
+            return
         at = rest.index("->")
         args, outcome = [number(word) for word in rest[:at]], rest[at + 1 :]
         name = None
@@ -181,15 +196,23 @@ class Recorder:
             text = f"guest_fetch(addr={hex(args[0])})"
         elif what == "virtual":
             text = f"guest_virtual(insn={hex(args[0])})"
+        elif what == "exec":
+            text = f"guest_exec(insn={hex(args[0])}, addr={hex(args[1])}, tinst=0)"
+        elif what == "csr" and len(args) == 1:
+            text = f"guest_csr_read(csr={hex(args[0])})"
+        elif what == "csr":
+            text = f"guest_csr_write(csr={hex(args[0])}, value={plain(args[1])})"
         elif what == "wfi":
             text = "guest_wfi()"
         elif what == "interrupted":
             text = f"irq(number={args[0]}, level=1)"
         elif what == "call":
-            text, name = self.call_text("GUEST", args[0], args[1], args[2:] + [0] * 5)
+            text, name = self.call_text("GUEST", args[0], args[1], (args[2:] + [0] * 6)[:6])
         else:
             raise BadLog(f"the guest cannot {what}")
-        if outcome == ["exit"]:
+        if outcome == ["none"]:
+            self.operation(hart, text, "NONE")
+        elif outcome == ["exit"]:
             self.pending = text
         elif outcome[0] == "value":
             self.operation(hart, text, f"VALUE {plain(number(outcome[1]))}")
@@ -202,8 +225,13 @@ class Recorder:
         error, *values = [number(word) for word in words]
         if self.pending is None or error != 0:
             raise BadLog("an exit that nothing led to")
-        names = ("value", "scause", "stval", "htval", "htinst")
-        fields = [f"{name}={plain(value)}" for name, value in zip(names, values)]
+        shown = dict(zip(("value", "scause", "stval", "htval", "htinst", "a0", "a1", "a6", "a7"), values))
+        # A trace compares at most seven: of a call its registers, of everything else a0 at most.
+        if "a7" in shown and shown["scause"] == ECALL_FROM_GUEST:
+            names = ("value", "scause", "a0", "a1", "a6", "a7")
+        else:
+            names = tuple(name for name in shown if name not in ("a1", "a6", "a7"))
+        fields = [f"{name}={plain(shown[name])}" for name in names]
         self.operation(hart, self.pending, "EXIT error=SUCCESS " + " ".join(fields))
         self.pending = None
 
@@ -229,6 +257,15 @@ class Recorder:
     def line_irq(self, hart, words):
         self.operation(hart, f"irq(number={number(words[0])}, level={number(words[1])})")
 
+    def line_csr(self, hart, words):
+        csr, value = number(words[0]), number(words[1])
+        self.operation(hart, f"host_csr_write(csr={hex(csr)}, value={plain(value)})", "VALUE 0")
+
+    def line_fdt(self, hart, words):
+        address, cpus, base, size = [number(word) for word in words]
+        text = f"addr={host_memory(address)}, cpus={cpus}, mem_base={hex(base)}, mem_size={hex(size)}"
+        self.operation(hart, f"host_fdt({text})")
+
     def line(self, text):
         if text.startswith("## "):
             self.lines.append("")
@@ -248,36 +285,54 @@ class Recorder:
             raise BadLog("it ends inside of a guest")
         if self.records > MAX_RECORDS:
             raise BadLog(f"{self.records} operations and expectations, a trace has at most {MAX_RECORDS}")
-        return HEADER + "\n".join(self.lines) + "\n"
+        return HEADER.format(what=WHAT.get(self.name, self.name)) + "\n".join(self.lines) + "\n"
 
 
 def record(path):
-    recorder = Recorder(Abi())
+    """Name and text of each trace in the log."""
+    abi = Abi()
+    recorders = []
     for count, line in enumerate(read_file(path).splitlines(), 1):
+        if line.startswith("@trace "):
+            recorders.append(Recorder(abi, line.split()[1]))
+            continue
+        if not recorders and line.startswith("@"):
+            recorders.append(Recorder(abi, "payload"))
         try:
-            recorder.line(line.strip())
+            if recorders:
+                recorders[-1].line(line.strip())
         except BadLog as error:
             raise BadLog(f"line {count}: {error}") from error
-    return recorder.trace()
+    if not recorders:
+        raise BadLog("no line of the payload in it")
+    return [(recorder.name, recorder.trace()) for recorder in recorders]
+
+
+def file_of(out, name, first):
+    """Where a trace goes."""
+    stem, suffix = os.path.splitext(out)
+    return out if first else f"{stem}_{name}{suffix}"
 
 
 def main():
     parser = argparse.ArgumentParser(prog="touchstone record", description=__doc__.split("\n")[0])
     parser.add_argument("log", help="console log of the payload")
-    parser.add_argument("-o", dest="out", required=True, help="trace to write")
+    parser.add_argument("-o", dest="out", required=True, help="(first) trace to write")
     parser.add_argument("--force", action="store_true", help="overwrite")
     args = parser.parse_args()
     try:
-        text = record(args.log)
+        traces = record(args.log)
     except BadLog as error:
         print(f"record.py: {args.log}: {error}", file=sys.stderr)
         return 1
-    try:
-        with open(args.out, "w" if args.force else "x", encoding="utf-8") as out:
-            out.write(text)
-    except OSError as error:
-        print(f"record.py: {args.out}: {error.strerror}", file=sys.stderr)
-        return 4
+    for index, (name, text) in enumerate(traces):
+        path = file_of(args.out, name, index == 0)
+        try:
+            with open(path, "w" if args.force else "x", encoding="utf-8") as out:
+                out.write(text)
+        except OSError as error:
+            print(f"record.py: {path}: {error.strerror}", file=sys.stderr)
+            return 4
     return 0
 
 

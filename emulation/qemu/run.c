@@ -20,7 +20,7 @@
 #define SIE_STIE (UINT64_C(1) << 5)
 #define TIMER_TICKS 100000u /* 10 ms: well inside the time that the guest is busy */
 
-uint64_t shmem[2][NACL_SHMEM_SIZE / 8] __attribute__((aligned(4096)));
+uint64_t shmem[HARTS][NACL_SHMEM_SIZE / 8] __attribute__((aligned(4096)));
 
 struct exit {
     int64_t error;
@@ -127,39 +127,12 @@ static bool run_and_compare(uint64_t tvm, struct answer *answer, bool *fp_hidden
 
 static const struct guest_step *step_at(const struct guest_run *run)
 {
-    const struct guest_step *script =
-        run->plan->script == GUEST_SCRIPT_FIRST ? guest_script_first : guest_script_second;
-    return &script[run->step];
+    return &guest_script(run->plan->script)[run->step];
 }
 
 static uint64_t hart_number(void)
 {
     return this_hart();
-}
-
-/* The line of a step that the guest has completed. */
-static void log_done(const struct guest_step *s)
-{
-    switch ((enum guest_step_kind)s->kind) {
-    case STEP_CALL:
-        print("@guest h%d call %x %x %x -> %x %x\n", hart_number(), s->addr, s->cause, s->argument, s->error, s->value);
-        return;
-    case STEP_LOAD: print("@guest h%d load %x 8 -> value %x\n", hart_number(), s->addr, s->value); return;
-    case STEP_STORE: print("@guest h%d store %x 8 %x -> value 0x0\n", hart_number(), s->addr, s->value); return;
-    case STEP_LOAD_FAULT: print("@guest h%d load %x 8 -> trap %x\n", hart_number(), s->addr, s->cause); return;
-    case STEP_STORE_FAULT: print("@guest h%d store %x 8 0x0 -> trap %x\n", hart_number(), s->addr, s->cause); return;
-    case STEP_FETCH: print("@guest h%d fetch %x -> value 0x0\n", hart_number(), s->addr); return;
-    case STEP_VIRTUAL: print("@guest h%d virtual %x -> trap %x\n", hart_number(), s->value, s->cause); return;
-    case STEP_ENTRY_CLEAN: print("@guest h%d note finds its registers zero at entry\n", hart_number()); return;
-    case STEP_FP_SET: print("@guest h%d note fills its floating-point registers\n", hart_number()); return;
-    case STEP_FP_CHECK: print("@guest h%d note finds its floating-point registers unchanged\n", hart_number()); return;
-    case STEP_TIMER: print("@guest h%d note sees its own timer strike\n", hart_number()); return;
-    case STEP_SPIN: print("@guest h%d note is busy for a while\n", hart_number()); return;
-    case STEP_SIEVE: print("@guest h%d note counts the primes below 2000\n", hart_number()); return;
-    case STEP_FILL: print("@guest h%d note fills a page with secrets\n", hart_number()); return;
-    case STEP_PAGE_ZERO: print("@guest h%d note finds the whole page zero\n", hart_number()); return;
-    default: return;
-    }
 }
 
 /* Does this access step touch the page of the exit, with the access that the cause names? */
@@ -195,7 +168,7 @@ static bool walk(struct guest_run *run, const struct exit *e)
     while (!explains(step_at(run), e)) {
         if (step_at(run)->kind == STEP_END || step_at(run)->kind == STEP_REPORT || step_at(run)->kind == STEP_WFI)
             return false;
-        log_done(step_at(run));
+        log_step_done(hart_number(), step_at(run), 0);
         run->step++;
     }
     return true;
@@ -232,12 +205,8 @@ static void serve_fault(struct guest_run *run, const struct exit *e)
     if (s->kind == STEP_REPORT) {
         run->result = (page - GUEST_REPORT_BASE) / PAGE;
         print("@guest h%d load %x 8 -> exit\n", hart_number(), page);
-    } else if (s->kind == STEP_LOAD) {
-        print("@guest h%d load %x 8 -> exit\n", hart_number(), s->addr);
-    } else if (s->kind == STEP_STORE) {
-        print("@guest h%d store %x 8 %x -> exit\n", hart_number(), s->addr, s->value);
     } else {
-        print("@guest h%d fetch %x -> exit\n", hart_number(), s->addr);
+        log_step_leaves(hart_number(), s, 0);
     }
     log_exit(e);
     if (s->kind != STEP_REPORT)
@@ -257,12 +226,12 @@ static void serve(struct guest_run *run, const struct exit *e)
         print("# the script does not explain this exit at step %d\n", (uint64_t)run->step);
         log_exit(e);
     } else if (step_at(run)->kind == STEP_SPIN) {
-        print("@guest h%d interrupted 0x5 -> exit\n", hart_number());
+        log_step_leaves(hart_number(), step_at(run), 0);
         log_exit(e);
         run->spin_seen = true;
         stop_timer();
     } else if (step_at(run)->kind == STEP_WFI) {
-        print("@guest h%d wfi -> exit\n", hart_number());
+        log_step_leaves(hart_number(), step_at(run), 0);
         log_exit(e);
         run->wfi_seen = true;
         run->step++;

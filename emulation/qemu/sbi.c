@@ -39,14 +39,14 @@ struct answer call(uint64_t eid, uint64_t fid, const uint64_t args[6])
 {
     struct answer got = call_silent(eid, fid, args);
     log_call(eid, fid, args);
-    print("%x %x\n", (uint64_t)got.error, got.value);
+    print("@+%x %x\n", (uint64_t)got.error, got.value);
     return got;
 }
 
 void log_call_without_answer(uint64_t eid, uint64_t fid, const uint64_t args[6])
 {
     log_call(eid, fid, args);
-    print("none\n");
+    print("@+none\n");
 }
 
 bool expect(const char *name, struct answer got, int64_t error, uint64_t value)

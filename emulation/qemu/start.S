@@ -13,7 +13,12 @@ _start:                                 /* a0 hart id, a1 device tree; the boot 
     j enter
     .globl second_hart
 second_hart:                            /* a0 hart id, a1 opaque */
-    lla sp, stacks + 2 * STACK_SIZE
+    lla sp, stacks
+    li t0, STACK_SIZE
+    addi t1, a0, 1
+1:  add sp, sp, t0
+    addi t1, t1, -1
+    bnez t1, 1b
 enter:
     lla t0, host_trap
     csrw stvec, t0
@@ -72,6 +77,12 @@ probe_store:                            /* likewise, stores zero */
     done
 2:  sw zero, 0(a0)
     j 3b
+
+    .globl probe_vector
+probe_vector:                           /* reads vlenb */
+    catch
+    csrr a1, 0xc22
+    done
 
     .globl probe_fetch
 probe_fetch:                            /* comes back only by a trap, or if there is a return instruction */
@@ -171,7 +182,39 @@ host_fp_or:                             /* -> OR of all floating-point registers
     ret
     .option pop
 
+    .option push
+    .option arch, +v
+    .globl host_vector_fill
+host_vector_fill:
+    vsetvli t0, zero, e8, m8, ta, ma
+    vmv.v.i v0, 15
+    vmv.v.i v8, 14
+    vmv.v.i v16, 13
+    vmv.v.i v24, 12
+    csrwi vcsr, 7
+    ret
+
+    .globl host_vector_or
+host_vector_or:                         /* -> OR of vector CSRs that are not as after reset and bytes that are not 0 */
+    csrr a0, vcsr
+    csrr t0, vl
+    or a0, a0, t0
+    csrr t0, vtype
+    srli t1, t0, 63                     /* vill */
+    xori t1, t1, 1
+    or a0, a0, t1
+    vsetvli t0, zero, e8, m8, ta, ma
+    vor.vv v24, v24, v16
+    vor.vv v24, v24, v8
+    vmv.v.i v8, 0
+    vor.vv v24, v24, v0
+    vmsne.vi v0, v24, 0
+    vcpop.m t0, v0
+    or a0, a0, t0
+    ret
+    .option pop
+
     .bss
     .balign 16
 stacks:
-    .space 2 * STACK_SIZE
+    .space 4 * STACK_SIZE
