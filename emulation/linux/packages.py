@@ -106,7 +106,7 @@ class Apt:
             "APT::Architectures": "riscv64",
             "APT::Sandbox::User": "",
             "Acquire::Languages": "none",
-            "Acquire::Retries": "3",
+            "Acquire::Retries": "1",
         }
         self.options = [word for name, value in options.items() for word in ("-o", f"{name}={value}")]
 
