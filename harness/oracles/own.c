@@ -546,6 +546,9 @@ bool own_leaf(const struct world *w, uint32_t slot, uint64_t gfn, struct own_lea
     uint64_t mask = TABLE_WORDS * TVM_ROOT_PAGES - 1;
     uint64_t pte;
 
+    /* Beyond the width there is nothing, though the index of the root would come out as some address below it. */
+    if ((gfn >> (9 * level)) > mask)
+        return false;
     for (;; level--, mask = TABLE_WORDS - 1) {
         if (frame >= w->oracle_state->pages || level >= MAX_LEVELS)
             return false;

@@ -38,17 +38,21 @@
 
 /* --- what the guest's instruction was ----------------------------------------------------------------------------- */
 
-/* Bytes of guest memory at a guest-physical address, within one page; false where no frame of the TVM is mapped. */
+/*
+ * Bytes of guest memory at a guest-physical address, within one page; false where no frame of the TVM is mapped. Shared
+ * memory holds neither code nor tables.
+ */
 static bool guest_bytes(const struct world *w, uint32_t slot, uint64_t gpa, void *out, size_t len)
 {
     struct own_leaf leaf;
 
     if (!own_leaf(w, slot, gpa >> PAGE_SHIFT, &leaf) || !leaf.present)
         return false;
-    const uint8_t *bytes = machine_peek(w->machine, leaf.page << PAGE_SHIFT | (gpa & PAGE_MASK), len);
-    if (bytes != NULL)
-        memcpy(out, bytes, len);
-    return bytes != NULL;
+    uint64_t pa = leaf.page << PAGE_SHIFT | (gpa & PAGE_MASK);
+    if (!machine_is_window(w->machine, pa, len))
+        return false;
+    memcpy(out, machine_peek(w->machine, pa, len), len);
+    return true;
 }
 
 /* Is this an entry that a fetch in this mode can go through: a pointer below the last level, or an executable leaf? */

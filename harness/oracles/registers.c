@@ -539,7 +539,7 @@ static void guest_to_guest(struct world *w, uint32_t h, const struct entry *e)
         return;
     }
     same_pc(w, h, before->pc + (ecall ? 4 : 0), "guest-state", "while the monitor served the guest");
-    bool timer = e->call == CALL_guest_time_set_timer;
+    bool timer = e->call == CALL_guest_time_set_timer && w->machine->hart[h].x[A0] == SBI_SUCCESS;
     same_guest_csrs(w, h, before, timer ? 1u << G_VSTIMECMP : 0, "guest-state", "while the monitor served the guest");
     if (timer && machine_csr_read(w->machine, h, 0x24d) != before->x[A0])
         oracle_report(w, ORACLE_OWN, S4_ABI, "timer", "hart %u: the guest's timer is not what it set", h);
