@@ -6,11 +6,15 @@
  * as a trace, with the command that shows it again in its first line. With --threads harts are threads instead, in whatever order
  * the system gives them.
  */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
 #include "harness/cli/cli.h"
 #include "harness/cli/lastwords.h"
 #include "harness/concurrency/interleave.h"
 #include "harness/concurrency/threads.h"
 
+#include <errno.h>
 #include <getopt.h>
 #include <inttypes.h>
 #include <stdlib.h>
@@ -104,7 +108,8 @@ static void keep_finding(struct job *j, const struct finding *f)
     FILE *out = folder_make(j->findings_folder) ? open_memstream(&text, &text_size) : NULL;
     if (out == NULL)
         return;
-    fprintf(out, "# touchstone interleave --trace THIS-FILE --seed %" PRIu64 " --rounds 1\n", j->decisions.seed);
+    fprintf(out, "# %s interleave --trace THIS-FILE --seed %" PRIu64 " --rounds 1\n", program_invocation_short_name,
+            j->decisions.seed);
     trace_print(out, &j->trace);
     fclose(out);
     if (!file_write(j->reproducer, text, text_size, false, &exists) && !exists)
@@ -148,7 +153,7 @@ static void report(const struct job *j, const struct finding *f)
     if (f->found) {
         print_finding(stdout, j->file != NULL ? j->file : j->reproducer, &j->trace, f);
         print_harts(j);
-        printf("  again: touchstone interleave --trace %s --seed %" PRIu64 " --rounds 1\n",
+        printf("  again: %s interleave --trace %s --seed %" PRIu64 " --rounds 1\n", program_invocation_short_name,
                j->file != NULL ? j->file : j->reproducer, j->decisions.seed);
     }
     printf("%u harts, %" PRIu64 " rounds, %" PRIu64 " turns, %" PRIu64 " scheduler steps, %" PRIu64

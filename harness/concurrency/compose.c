@@ -3,6 +3,8 @@
 #include "harness/concurrency/interleave.h"
 #include "harness/trace/random.h"
 
+#include "monitor/abi/sbi.h"
+
 #define CALL_HART_START 0x0028u
 
 static void add(struct trace *out, const struct trace_op *op)
@@ -73,6 +75,46 @@ static void add_scattered(struct trace *out, const struct trace *from, struct ra
     }
 }
 
+/* Services that make harts wait for each other, or tell each other something. */
+static bool between_harts(const struct abi_call *call)
+{
+    return call->served && (call->eid == SBI_EID_RFENCE || call->eid == SBI_EID_IPI || call->eid == SBI_EID_HSM);
+}
+
+static uint64_t storm_argument(enum abi_arg_kind kind, uint32_t harts, struct random *random)
+{
+    switch (kind) {
+    case ABI_KIND_HARTID:
+    case ABI_KIND_VCPU: return random_below(random, harts);
+    case ABI_KIND_HART_MASK: return random_below(random, UINT64_C(1) << harts);
+    case ABI_KIND_HART_BASE: return random_chance(random, 20) ? UINT64_MAX : 0;
+    default: return random_chance(random, 80) ? 0 : random_next(random);
+    }
+}
+
+/* Calls between harts, of hosts and of guests, at random: which of the two a hart runs is seen when it gets there. */
+static void add_storm(struct trace *out, uint32_t ops, struct random *random)
+{
+    size_t count;
+    const struct abi_call *calls = abi_calls(&count);
+
+    while (ops != 0) {
+        const struct abi_call *call = &calls[random_below(random, count)];
+        if (!between_harts(call))
+            continue;
+        struct trace_op op = {.op = call->guest ? OP_GUEST_CALL : OP_HOST_CALL, .call = call->id};
+        op.hart = (uint8_t)random_below(random, out->harts);
+        for (unsigned n = 0; n < call->args; n++) {
+            op.a[n] = storm_argument(call->arg[n].kind, out->harts, random);
+            op.kind[n] = call->arg[n].kind == ABI_KIND_PC ? ARG_RAM : ARG_RAW;
+        }
+        if (op.kind[1] == ARG_RAM)
+            op.a[1] = 0;
+        add(out, &op);
+        ops--;
+    }
+}
+
 /* Bytes of the trace that is mutated: one thread composes at a time. */
 static _Thread_local uint8_t bytes[TRACE_MAX_BYTES];
 
@@ -93,7 +135,7 @@ static void mutate(struct trace *t, unsigned rounds, struct random *random)
 void interleave_compose(struct trace *out, const struct trace *const *from, size_t count, uint32_t harts, uint64_t seed)
 {
     struct random random = random_from(seed);
-    uint64_t kind = random_below(&random, 8);
+    uint64_t kind = random_below(&random, 12);
     const struct trace *one = from[random_below(&random, count)];
     uint32_t window = MACHINE_DEFAULT_WINDOW_PAGES;
 
@@ -103,6 +145,14 @@ void interleave_compose(struct trace *out, const struct trace *const *from, size
     out->count = 0;
     if (kind < 4 && one->count != 0) {
         add_scattered(out, one, &random);
+    } else if (kind >= 8) {
+        /* In a machine where nothing has happened, or after the life of some TVM up to a point. */
+        if (kind < 10 && one->count != 0)
+            add_scattered(out, one, &random);
+        else
+            start_harts(out);
+        add_storm(out, 24 * harts, &random);
+        return;
     } else if (kind == 4 && one->harts > 1) {
         add_whole(out, one);
     } else {

@@ -46,7 +46,7 @@ const struct world *interleave_world(const struct interleave *i);
 /*
  * Make one trace for `harts` harts out of `count` others: a trace of several harts as it is or mutated, or programs of
  * several traces side by side, in the same frames or each in its own; or one trace that the boot hart begins alone and
- * all of them go on with. A function of its arguments; `count` is not 0.
+ * all of them go on with, or calls between harts at random. A function of its arguments; `count` is not 0.
  */
 void interleave_compose(struct trace *out, const struct trace *const *from, size_t count, uint32_t harts,
                         uint64_t seed);

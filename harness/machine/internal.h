@@ -253,6 +253,12 @@ void trap_serve_msi(struct machine *m, uint32_t h);
 /* A yield point: perhaps another hart goes on, and this call returns when this one is chosen again. */
 void schedule_yield(struct machine *m);
 
+/*
+ * The monitor, on whichever hart runs, is about to access memory: a yield point now and then when it is memory that harts
+ * share. Does nothing without a scheduler. Only called by monitors that are compiled for it (concurrency/fine).
+ */
+void schedule_access(const void *at);
+
 /* The same, in a wait loop: another hart goes on if one can. */
 void schedule_relax(struct machine *m, uint32_t h);
 

@@ -246,6 +246,9 @@ static uint32_t choose(struct schedule *s)
     return nth(set, byte);
 }
 
+/* The scheduler whose harts this thread runs at the moment. */
+static _Thread_local struct schedule *running;
+
 /* Let hart `h` go on, or whoever called schedule_run; comes back when `from` is chosen again. */
 static void go_on(struct schedule *s, struct lane *from, uint32_t h)
 {
@@ -256,6 +259,7 @@ static void go_on(struct schedule *s, struct lane *from, uint32_t h)
         from->in_monitor = m->in_monitor;
         from->unwind = violation_unwind_to(NULL);
     }
+    running = h == NOBODY ? NULL : s;
     if (h == NOBODY) {
         m->in_monitor = 0;
     } else {
@@ -268,16 +272,35 @@ static void go_on(struct schedule *s, struct lane *from, uint32_t h)
     fiber_switch(from != NULL ? &from->fiber : &s->caller, h == NOBODY ? &s->caller : &s->lane[h].fiber);
 }
 
-void schedule_yield(struct machine *m)
+static void decide(struct schedule *s)
 {
-    struct schedule *s = m->private->schedule;
     struct lane *self = &s->lane[s->now];
-
-    s->relaxed = self->place == RELAXING ? s->relaxed + 1 : 0;
     uint32_t next = choose(s);
+
     s->digest = (s->digest ^ next) * 0x100000001b3u;
     if (next != self->hart)
         go_on(s, self, next);
+}
+
+void schedule_yield(struct machine *m)
+{
+    struct schedule *s = m->private->schedule;
+
+    s->relaxed = s->lane[s->now].place == RELAXING ? s->relaxed + 1 : 0;
+    decide(s);
+}
+
+void schedule_access(const void *at)
+{
+    if (running == NULL)
+        return;
+    struct machine *m = running->machine;
+    uintptr_t offset = (uintptr_t)at - (uintptr_t)m->monitor;
+    bool shared = offset < m->private->monitor_bytes || memory_points_to_window(m, at, 1);
+
+    /* Accesses are many: one of 32 is a decision. They are no progress either: a wait loop looks at memory as well. */
+    if (shared && next_byte(running) >= 248)
+        decide(running);
 }
 
 void schedule_relax(struct machine *m, uint32_t h)

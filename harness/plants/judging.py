@@ -30,7 +30,7 @@ import time
 import planting
 
 HUNT_EXIT = {0, 5}
-INTERLEAVE_STEPS = 5000000
+INTERLEAVE_STEPS = {"plain": 5000000, "fine": 60000000}
 ADDR_NO_RANDOMIZE = 0x0040000
 SANITIZER_OPTIONS = {
     "ASAN_OPTIONS": "abort_on_error=1:detect_leaks=0:allocator_may_return_null=1",
@@ -232,9 +232,9 @@ class Judge:
             verdict.found(said["oracle"], text or said["text"], property=said["property"], call=said.get("call"),
                           reproducer=said.get("reproducer"))
 
-    def interleave(self, plant, program, verdict):
+    def interleave(self, plant, program, variant, verdict):
         findings = os.path.join(self.folder(plant), "findings")
-        words = ["interleave", "--json", "--steps", str(INTERLEAVE_STEPS), "--seeds", self.corpora, "--findings", findings]
+        words = ["interleave", "--json", "--steps", str(INTERLEAVE_STEPS[variant]), "--seeds", self.corpora, "--findings", findings]
         code, output, errors = self.start(plant, verdict, [program] + words, self.seconds)
         try:
             said = json.loads(output.strip().splitlines()[-1])
@@ -284,7 +284,7 @@ class Judge:
             return None
         programs = {}
         budget_start = verdict.cpu_seconds
-        overlap = [("interleave", "plain", 0)]
+        overlap = [("interleave", "plain", 0), ("interleave", "fine", 0)]
         seeds = [("seeds", "plain", 0), ("seeds", "san", 0), ("seeds", "init", 0)]
         hunts = [("hunt", "plain", 0.6), ("hunt", "san", 0.5), ("hunt", "init", 1.0)]
         stages = seeds + (overlap + hunts if plant.header.get("Class") == "CONC" else hunts + overlap)
@@ -297,7 +297,7 @@ class Judge:
             if kind == "seeds":
                 self.seeds(plant, programs[variant], variant, verdict)
             elif kind == "interleave":
-                self.interleave(plant, programs[variant], verdict)
+                self.interleave(plant, programs[variant], variant, verdict)
             elif left >= 1:
                 self.hunt(plant, programs[variant], verdict, left * share)
             if verdict.detected:

@@ -23,14 +23,17 @@ WARNINGS = ["-w"]  # a bug may well cause a warning; that is not how it is to be
 MONITOR = ("monitor/core", "monitor/host_flow", "monitor/guest_flow", "monitor/crossing")
 COPIED = ("monitor", "harness", "emulation", "CMakeLists.txt")
 UNUSED_SECONDS = 86400  # clean objects that nobody used for so long are removed
-HARNESS = ("harness/machine", "harness/concurrency", "harness/agents", "harness/oracles", "harness/trace", "harness/cli")
+HARNESS = ("harness/machine", "harness/concurrency", "harness/concurrency/fine",
+           "harness/agents", "harness/oracles", "harness/trace", "harness/cli")
 
 # What the harness runs on: compiler (None: $CC or gcc), flags to compile and to link with. "plain" is fast, "san" sees
-# memory errors, "init" sees bytes leave the monitor that were never written. The last needs clang and is left out without.
+# memory errors, "init" sees bytes leave the monitor that were never written: it needs clang and is left out without. In "fine"
+# each access of the monitor is a yield point, for harts that overlap (harness/concurrency/fine).
 VARIANTS = {
     "plain": (None, ["-O2"], []),
     "san": (None, ["-O1", "-fno-omit-frame-pointer", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"],
             ["-fsanitize=address,undefined"]),
+    "fine": (None, ["-O2"], []),
     "init": ("clang-14", ["-O1", "-fno-omit-frame-pointer", "-fsanitize=memory"], ["-fsanitize=memory"]),
 }
 
@@ -167,6 +170,8 @@ class Builder:
         return inside.replace(os.sep, "-")[:-2] + ".o"
 
     def compile(self, root, unit, flags, variant, target):
+        if variant == "fine" and any(os.path.dirname(unit) == os.path.join(root, folder) for folder in MONITOR):
+            flags = flags + ["-fsanitize=thread"]
         words = [self.compiler(variant), "-g1", *VARIANTS[variant][1], "-I" + root, "-isystem", os.path.join(self.bearssl, "inc"), *flags,
                  "-c", unit, "-o", target]
         self.run(words)

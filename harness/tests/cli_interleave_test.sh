@@ -16,6 +16,14 @@ expect 0 "eight harts are clean"
 touchstone interleave --harts 2 --steps 200000 --seed 3 --findings "$scratch/findings"
 expect 0 "two harts are clean"
 
+# Where the monitor is also built with a yield point at each access.
+if [ -x "$BUILD_DIR/touchstone-fine" ]; then
+    "$BUILD_DIR/touchstone-fine" interleave --steps 2000000 --findings "$scratch/findings" >"$scratch/out" 2>"$scratch/err"
+    code=$?
+    cat "$scratch/out"
+    expect 0 "between any two accesses of the monitor"
+fi
+
 digest() { sed -n 's/.* digest \([0-9a-f]*\).*/\1/p' "$scratch/out"; }
 
 touchstone interleave --rounds 50 --seed 7
