@@ -65,6 +65,20 @@ static void snapshot_drop(struct snapshot *s)
     free(s->host);
 }
 
+/* A world whose host memory ends within a large page and within the four pages of a root. */
+#define ODD_PAGES 1402u
+static struct vm prepared_odd(unsigned levels)
+{
+    struct machine_config config = machine_default_config();
+
+    config.host_pages = ODD_PAGES;
+    struct world *w = world_create(&config, ORACLE_ALL);
+    if (w == NULL)
+        test_error("no world");
+    kit_convert(w, 0, config.window_pages);
+    return vm_make(w, levels);
+}
+
 /* A call with these arguments fails with `error` and changes nothing. */
 static void check_refused(const struct vm *vm, const uint64_t a[6], int64_t error, const char *file, int line)
 {
@@ -171,6 +185,46 @@ static void test_success(unsigned levels)
     world_destroy(vm.w);
 }
 
+/* Memory that no page was mapped in: its tables exist, and the reserve has exactly one frame for each page. */
+static void test_memory_without_tables(void)
+{
+    struct vm vm = prepared(4);
+
+    vm_fdt(&vm, 1, VM_GPA + 0x200000, 2 * PAGE_SIZE);
+    uint64_t id = check_promoted(&vm);
+    const struct tvm *t = vm_tvm(vm.w, id);
+    CHECK_EQ(t->reserve_count, 2);
+    kit_run(vm.w, 0, id);
+    for (uint64_t page = 0; page < 2; page++) {
+        kit_op(vm.w, 0, OP_GUEST_STORE, VM_GPA + 0x200000 + page * PAGE_SIZE, 8, 1, 0);
+        CHECK_EQ(kit_op(vm.w, 0, OP_GUEST_LOAD, VM_GPA + 0x200000 + page * PAGE_SIZE, 8, 0, 0).kind, EXPECT_VALUE);
+    }
+    CHECK_EQ(t->reserve_count, 0);
+    CHECK_CLEAN(vm.w);
+    world_destroy(vm.w);
+}
+
+/* A guest that is promoted with its own translation on, and with a software interrupt pending. */
+static void test_state_of_a_running_system(void)
+{
+    struct vm vm = prepared(4);
+    uint64_t table = kit_ram(VM_PAGES + 2);
+
+    for (uint64_t i = 0; i < 512; i++) /* 1 GiB as it is, for supervisor */
+        vm_write64(&vm, table + 8 * i, i == 2 ? vm_pte(VM_GPA, 0xcf) : 0);
+    vm_write64(&vm, vm_mailbox_csr(0x280), UINT64_C(8) << 60 | (VM_GPA + 2 * PAGE_SIZE) >> PAGE_SHIFT);
+    vm_write64(&vm, vm_mailbox_csr(0x244), UINT64_MAX);
+    uint64_t id = check_promoted(&vm);
+    uint64_t start = 0 - vm_tvm(vm.w, id)->htimedelta;
+    CHECK(start != 0 && start <= vm.w->machine->time && vm.w->machine->time - start <= 2);
+    kit_run(vm.w, 0, id);
+    CHECK_EQ(machine_csr_read(vm.w->machine, 0, 0x280), UINT64_C(8) << 60 | (VM_GPA + 2 * PAGE_SIZE) >> PAGE_SHIFT);
+    CHECK_EQ(machine_csr_read(vm.w->machine, 0, 0x244) & 2, 2);
+    CHECK_EQ(kit_op(vm.w, 0, OP_GUEST_LOAD, VM_GPA + 8, 8, 0, 0).value, vm_read64(&vm, kit_ram(VM_PAGES) + 8));
+    CHECK_CLEAN(vm.w);
+    world_destroy(vm.w);
+}
+
 /* The hart's own hgatp counts when the mailbox has none. */
 static void test_hgatp_of_the_hart(void)
 {
@@ -259,11 +313,18 @@ static void extend_word(uint8_t r[MEASUREMENT_SIZE], uint64_t word)
 
 static void test_measurement(void)
 {
-    static const uint64_t csr[] = {0x200040020, 0x222, VM_GPA + 0x101, 0x240, 0x242, 7, 0x243, 0, UINT64_MAX, 0};
+    static const uint64_t csr[] = {0x200000000, 0x222, VM_GPA + 0x101, 0x240, 0x242, 7, 0x243, 2, UINT64_MAX, 0};
     struct vm vm = prepared(4);
     uint8_t pages[MEASUREMENT_SIZE] = {0};
     uint8_t config[MEASUREMENT_SIZE] = {0};
 
+    /* What hardware would not keep does not count: bits of registers, x0, x10 and x11. */
+    vm_write64(&vm, vm_mailbox_csr(0x200), ~UINT64_C(0xc6722) & ~UINT64_C(0x200));
+    vm_write64(&vm, vm_mailbox_csr(0x204), UINT64_MAX);
+    vm_write64(&vm, vm_mailbox_csr(0x205), VM_GPA + 0x103);
+    vm_write64(&vm, vm_mailbox_csr(0x241), 0x243);
+    vm_write64(&vm, vm_mailbox_csr(0x244), UINT64_MAX);
+    vm_write64(&vm, vm_mailbox_csr(0x280), (UINT64_C(1) << 60) - 1);
     /* A page of zeros is like one that is not there. */
     vm_map(&vm, VM_GPA + 5 * PAGE_SIZE, kit_ram(VM_PAGES + 40), 0);
     for (uint32_t i = 0; i < 512; i++)
@@ -343,6 +404,7 @@ static void test_refused_arguments(void)
     REFUSED_WITH(&vm, SBI_ERR_INVALID_ADDRESS, VM_GPA + 8 * PAGE_SIZE, 0, VM_ENTRY, 0);
     REFUSED_WITH(&vm, SBI_ERR_INVALID_ADDRESS, UINT64_MAX - 7, 0, VM_ENTRY, 0);
     REFUSED_WITH(&vm, SBI_ERR_INVALID_ADDRESS, UINT64_C(1) << 50, 0, VM_ENTRY, 0);
+    REFUSED_WITH(&vm, SBI_ERR_INVALID_ADDRESS, UINT64_C(1) << 50 | VM_FDT, 0, VM_ENTRY, 0);
     REFUSED_WITH(&vm, SBI_ERR_INVALID_ADDRESS, VM_GPA, 0, VM_ENTRY, 0); /* no tree there */
     REFUSED_WITH(&vm, SBI_ERR_AUTH, VM_FDT, VM_FDT, VM_ENTRY, 0);
     KIT_OK(vm.w, 0, CALL_nacl_set_shmem, UINT64_MAX, UINT64_MAX, 0);
@@ -370,6 +432,13 @@ static void test_refused_roots(void)
     refused_hgatp(&vm, sv48 | MACHINE_MONITOR_BASE >> PAGE_SHIFT);
     refused_hgatp(&vm, sv48 | MACHINE_MMIO_BASE >> PAGE_SHIFT);
     refused_hgatp(&vm, sv48 | ((UINT64_C(1) << 44) - 4));
+    /* A root that is right but for its place: not aligned, or with its last pages beyond the end of memory. */
+    vm_write64(&vm, kit_ram(97), vm_read64(&vm, kit_ram(VM_ROOT)));
+    refused_hgatp(&vm, sv48 | kit_ram(97) >> PAGE_SHIFT);
+    struct vm odd = prepared_odd(4);
+    vm_write64(&odd, kit_ram(1400), vm_read64(&odd, kit_ram(VM_ROOT)));
+    refused_hgatp(&odd, sv48 | kit_ram(1400) >> PAGE_SHIFT);
+    world_destroy(odd.w);
     vm_write64(&vm, vm_mailbox_csr(0x680), vm_hgatp(&vm) | UINT64_C(0x3fff) << 44); /* any VMID will do */
     check_promoted(&vm);
     world_destroy(vm.w);
@@ -420,6 +489,16 @@ static void test_refused_entries(void)
     refused_entry(1, vm_pte(0x80600000, VM_LEAF), SBI_ERR_OUT_OF_MEMORY); /* the last before the window */
     refused_entry(1, vm_pte(MACHINE_WINDOW_BASE, VM_LEAF), SBI_ERR_FAILED);
     refused_entry(2, vm_pte(0x80000000, VM_LEAF), SBI_ERR_FAILED); /* 1 GiB with monitor, RAM and window in it */
+}
+
+/* A large page whose first half is host memory. */
+static void test_refused_half_a_large_page(void)
+{
+    struct vm vm = prepared_odd(4);
+
+    vm_map(&vm, VM_GPA + 0x200000, kit_ram(1024), 1);
+    REFUSED(&vm, SBI_ERR_FAILED);
+    world_destroy(vm.w);
 }
 
 /* A page above the guest-physical width of this monitor's TVMs. */
@@ -522,6 +601,66 @@ static void test_refused_trees(void)
     refused_tree(1, VM_GPA, (uint64_t)1024 * PAGE_SIZE, SBI_ERR_OUT_OF_MEMORY);
 }
 
+/* A tree of the root, one CPU and one memory node, with these cells and this many bytes of `reg`. */
+static void odd_tree(const struct vm *vm, uint32_t cells, uint32_t sizes, const uint32_t *reg, uint32_t reg_bytes,
+                     uint32_t last)
+{
+    static const char names[] = "#address-cells\0#size-cells\0reg";
+    const uint32_t head[] = {1, 0, 3, 4, 0, cells, 3, 4, 15, sizes, 1, 0x63707573, 0, 1, 0x63707500, 2, 2};
+    const uint32_t memory[] = {1, 0x6d656d6f, 0x72790000, 3, reg_bytes, 27};
+    uint32_t at = 56;
+
+    for (size_t i = 0; i < sizeof(head) / 4; i++, at += 4)
+        fdt_word(vm, at, head[i]);
+    for (size_t i = 0; i < sizeof(memory) / 4; i++, at += 4)
+        fdt_word(vm, at, memory[i]);
+    for (uint32_t i = 0; i < reg_bytes / 4; i++, at += 4)
+        fdt_word(vm, at, reg[i]);
+    fdt_word(vm, at, 2);
+    fdt_word(vm, at + 4, 2);
+    fdt_word(vm, at + 8, last);
+    uint64_t tree = kit_ram(VM_PAGES + VM_FDT_PAGE);
+    machine_poke(vm->w->machine, tree + at + 12, names, sizeof(names));
+    fdt_word(vm, 4, at + 64);
+    fdt_word(vm, 12, at + 12);
+    fdt_word(vm, 32, sizeof(names));
+    fdt_word(vm, 36, at + 12 - 56);
+}
+
+static void test_refused_odd_trees(void)
+{
+    static const uint32_t one[] = {0x80000000, 0x10000};
+    static const uint32_t two[] = {0x80000000, 0x4000, 0x80004000, 0x4000};
+    static const uint32_t overlapping[] = {0x80000000, 0x5000, 0x80004000, 0x4000};
+    static const uint32_t wide[] = {0, 0x80000000, 0, 0x10000};
+    struct vm vm = prepared(4);
+
+    odd_tree(&vm, 1, 1, overlapping, 16, 9);
+    REFUSED(&vm, SBI_ERR_FAILED);
+    odd_tree(&vm, 1, 1, two, 12, 9);
+    REFUSED(&vm, SBI_ERR_FAILED); /* half a pair */
+    odd_tree(&vm, 3, 1, wide, 16, 9);
+    REFUSED(&vm, SBI_ERR_FAILED);
+    odd_tree(&vm, 2, 0, wide, 8, 9);
+    REFUSED(&vm, SBI_ERR_FAILED);
+    odd_tree(&vm, 1, 1, one, 8, 7);
+    REFUSED(&vm, SBI_ERR_FAILED); /* all is said, but then comes no end */
+    odd_tree(&vm, 1, 1, two, 16, 9);
+    CHECK_EQ(vm_tvm(vm.w, check_promoted(&vm))->region[0].len, 0x8000);
+    world_destroy(vm.w);
+
+    /* Mapped, and longer than any tree. */
+    struct world *w = vm_world(ORACLE_ALL);
+    kit_convert(w, 0, 1024);
+    vm = vm_make(w, 4);
+    vm_map(&vm, VM_GPA + 0x200000, kit_ram(VM_HUGE), 1);
+    kit_op(w, 0, OP_HOST_FDT, kit_ram(VM_HUGE), 1, VM_GPA, VM_MEMORY);
+    const uint8_t size[4] = {0, 0x10, 0, 8};
+    machine_poke(w->machine, kit_ram(VM_HUGE) + 4, size, 4);
+    REFUSED_WITH(&vm, SBI_ERR_INVALID_ADDRESS, VM_GPA + 0x200000, 0, VM_ENTRY, 0);
+    world_destroy(w);
+}
+
 static void test_limits(void)
 {
     struct vm vm = prepared(4);
@@ -584,6 +723,8 @@ int main(void)
     test_success(3);
     test_success(4);
     test_success(5);
+    test_memory_without_tables();
+    test_state_of_a_running_system();
     test_hgatp_of_the_hart();
     test_aliases_become_copies();
     test_shared_table();
@@ -594,7 +735,9 @@ int main(void)
     test_refused_arguments();
     test_refused_roots();
     test_refused_entries();
+    test_refused_half_a_large_page();
     test_refused_wide();
+    test_refused_odd_trees();
     test_refused_cycles();
     test_refused_trees();
     test_limits();
