@@ -5,7 +5,7 @@
 
 . "${0%/*}/lib/cli.sh"
 
-commands="run print asm check seeds dict record hunt min bench plants"
+commands="run print asm check seeds dict record hunt min matrix bench plants"
 touchstone --help
 expect 0 "help"
 for command in $commands; do
@@ -22,7 +22,7 @@ touchstone
 expect 2 "no command"
 touchstone no-such-command
 expect 2 "an unknown command"
-for arguments in run print check asm min seeds record; do
+for arguments in run print check asm min matrix seeds record; do
     touchstone $arguments
     expect 2 "$arguments without a file"
 done
