@@ -241,7 +241,8 @@ static bool may_move_within(const struct world *w, uint32_t slot, const struct p
     case PAGE_RESERVE:
         return promoted && (b->state == PAGE_DATA || b->state == PAGE_TABLE || b->state == PAGE_TABLE_POOL ||
                             b->state == PAGE_RESERVE);
-    case PAGE_DATA: return promoted && b->state == PAGE_RESERVE;
+    case PAGE_DATA:
+    case PAGE_BLOCKED: return promoted && b->state == PAGE_RESERVE; /* shared; the host may have blocked it before */
     default: return false;
     }
 }
@@ -309,7 +310,7 @@ static bool guest_may_change(const struct world *w, const struct page_record *a,
 {
     uint32_t slot = guest_slot(w);
 
-    return slot < MONITOR_MAX_TVMS && guest_changes_memory(w) && a->state != PAGE_DATA &&
+    return slot < MONITOR_MAX_TVMS && guest_changes_memory(w) && a->state != PAGE_DATA && a->state != PAGE_BLOCKED &&
            may_move_within(w, slot, a, b);
 }
 
@@ -433,7 +434,7 @@ static void judge_reserve_content(struct world *w, uint32_t frame, const struct 
                                   const struct page_record *b)
 {
     bool comes = a->state == PAGE_RESERVE && b->state == PAGE_DATA;
-    bool goes = a->state == PAGE_DATA && b->state == PAGE_RESERVE;
+    bool goes = (a->state == PAGE_DATA || a->state == PAGE_BLOCKED) && b->state == PAGE_RESERVE;
 
     if ((comes || goes) && !oracle_is_zero(frame_bytes(w, frame), PAGE_SIZE))
         oracle_report(w, ORACLE_OWN, S1_ISOLATION, "scrub", "frame %u went from %s to %s and is not zero", frame,
