@@ -320,7 +320,7 @@ bool fdt_keeps(const struct fdt *tree, const struct fdt_facts *facts, uint64_t s
             continue;
         for (uint32_t at = 0; i.value.count - at >= 4 * (a + s); at += 4 * (a + s)) {
             struct fdt_span kept = {.base = fdt_cells(i.value.at + at, a),
-                                    .size = fdt_cells(i.value.at + at + 4 * a, s)};
+                                    .size = fdt_cells(i.value.at + at + (uint64_t)4 * a, s)};
             if (overlap(kept, span))
                 return true;
         }

@@ -162,7 +162,7 @@ const char *platform_edit_fdt(const struct platform *p, const struct fdt_facts *
     };
     struct fdt old;
     uint8_t *scratch = (uint8_t *)(uintptr_t)p->window_base;
-    uint32_t max = PLATFORM_WINDOW_SIZE < 2 * FDT_MAX_BYTES ? (uint32_t)PLATFORM_WINDOW_SIZE : 2 * FDT_MAX_BYTES;
+    uint32_t max = PLATFORM_WINDOW_SIZE < FDT_MAX_BYTES ? (uint32_t)PLATFORM_WINDOW_SIZE : FDT_MAX_BYTES;
     if (!fdt_open(&old, (const uint8_t *)(uintptr_t)fdt, FDT_MAX_BYTES))
         return "the device tree changed meanwhile";
     uint32_t size = fdt_edit(&old, reserved, sizeof(reserved) / sizeof(reserved[0]), scratch, max);
