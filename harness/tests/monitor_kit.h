@@ -61,19 +61,31 @@ static inline void start_second_vcpu(struct world *w, uint64_t id)
     CHECK_EQ(KIT_CALL(w, 1, CALL_covh_run_tvm_vcpu, id, 1).kind, EXPECT_ENTER);
 }
 
-/* Everything that the monitor knows: its state and the window. */
+/* What the monitor knows: its table of TVMs, the fence, the page records (members only, no padding), and the window. */
+static inline size_t monitor_copy_size(const struct world *w)
+{
+    const struct monitor *m = w->machine->monitor;
+    uint32_t pages = w->machine->config.window_pages;
+
+    return sizeof(m->tvm) + sizeof(m->fence) + pages * sizeof(m->page[0]) + (size_t)pages * PAGE_SIZE;
+}
+
 static inline uint8_t *monitor_copy(const struct world *w)
 {
-    const struct machine *m = w->machine;
-    size_t state = monitor_size(m->config.window_pages);
-    size_t window = (size_t)m->config.window_pages * PAGE_SIZE;
-    uint8_t *copy = malloc(state + window);
+    const struct monitor *m = w->machine->monitor;
+    uint32_t pages = w->machine->config.window_pages;
+    uint8_t *copy = malloc(monitor_copy_size(w));
+    uint8_t *at = copy;
 
     if (copy == NULL)
         test_error("no memory");
-    memcpy(copy, m->monitor, state);
-    memset(copy + offsetof(struct monitor, hart), 0, sizeof(m->monitor->hart));
-    memcpy(copy + state, m->window, window);
+    memcpy(at, m->tvm, sizeof(m->tvm));
+    at += sizeof(m->tvm);
+    memcpy(at, &m->fence, sizeof(m->fence));
+    at += sizeof(m->fence);
+    memcpy(at, m->page, pages * sizeof(m->page[0]));
+    at += pages * sizeof(m->page[0]);
+    memcpy(at, w->machine->window, (size_t)pages * PAGE_SIZE);
     return copy;
 }
 
@@ -83,14 +95,13 @@ static inline uint8_t *monitor_copy(const struct world *w)
 static inline void refused(struct world *w, uint32_t hart, int64_t error, uint16_t id, const uint64_t a[6],
                            const char *file, int line)
 {
-    size_t size = monitor_size(w->machine->config.window_pages) + (size_t)w->machine->config.window_pages * PAGE_SIZE;
     uint8_t *before = monitor_copy(w);
     struct step_result r = kit_call(w, hart, id, a);
     uint8_t *after = monitor_copy(w);
 
     test_check(r.kind == EXPECT_RESULT && r.value == 0, file, line, "a result without a value");
     test_check_eq((uint64_t)r.error, (uint64_t)error, file, line, "error", "wanted");
-    test_check(memcmp(before, after, size) == 0, file, line, "nothing has changed");
+    test_check(memcmp(before, after, monitor_copy_size(w)) == 0, file, line, "nothing has changed");
     free(before);
     free(after);
 }
