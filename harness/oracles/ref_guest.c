@@ -15,6 +15,9 @@
 #define CAUSE_STORE_FAULT 23u
 #define INTERRUPT (UINT64_C(1) << 63)
 #define WAIT_FOR_INTERRUPT 0x10500073u
+#define CSR_VSIE 0x204u
+#define CSR_VSIP 0x244u
+#define VSIP_SOFTWARE 2u
 
 #define SUSPEND_LAST_RESERVED 0x0fffffffu
 #define SUSPEND_PLATFORM_LAST 0x7fffffffu
@@ -149,6 +152,15 @@ static struct ref_answer hart_status(const struct guest *c)
     return answer_value(SBI_HSM_STARTED);
 }
 
+/* Its software interrupt is pending and enabled: there is nothing to wait for, and nobody else who knows. */
+static bool awake(const struct guest *c)
+{
+    uint32_t hart = (uint32_t)(c->hart - c->r->hart);
+
+    return (machine_csr_read(c->w->machine, hart, CSR_VSIP) & machine_csr_read(c->w->machine, hart, CSR_VSIE) &
+            VSIP_SOFTWARE) != 0;
+}
+
 static struct ref_answer hart_suspend(const struct guest *c)
 {
     uint32_t type = (uint32_t)c->a[0];
@@ -163,6 +175,8 @@ static struct ref_answer hart_suspend(const struct guest *c)
         return unknown;
     if (type != 0 && !entry_valid(c, c->a[1]))
         return answer_error(SBI_ERR_INVALID_ADDRESS);
+    if (awake(c))
+        return type == 0 ? answer_value(0) : answer_error(SBI_ERR_FAILED);
     return exit_call(c, 0, 0, REF_VCPU_SUSPENDED);
 }
 
@@ -427,7 +441,7 @@ struct ref_answer ref_guest_trap(struct world *w, uint32_t hart, const struct re
     case CAUSE_VIRTUAL:
         if (trap->tval == 0)
             return unknown;
-        if (trap->tval != WAIT_FOR_INTERRUPT)
+        if (trap->tval != WAIT_FOR_INTERRUPT || awake(c))
             return resume;
         return exit_trap(
             c, (struct ref_answer){.scause = CAUSE_VIRTUAL, .stval = WAIT_FOR_INTERRUPT, .htinst = WAIT_FOR_INTERRUPT},

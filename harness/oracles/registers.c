@@ -24,6 +24,7 @@
 #define CAUSE_ECALL_GUEST 10u
 #define CAUSE_GUEST_FAULT_FIRST 20u
 #define CAUSE_VIRTUAL 22u
+#define INSN_WFI 0x10500073u
 #define CAUSE_GUEST_FAULT_LAST 23u
 #define MACHINE_SOFTWARE (INTERRUPT | 3u)
 
@@ -72,7 +73,7 @@ const uint16_t host_csrs[HOST_CSR_COUNT] = {
 };
 
 /* Indices into guest_csrs that trap delivery changes. */
-enum { G_VSSTATUS, G_VSTVEC, G_VSSCRATCH, G_VSEPC, G_VSCAUSE, G_VSTVAL, G_VSTIMECMP };
+enum { G_VSSTATUS, G_VSTVEC, G_VSSCRATCH, G_VSEPC, G_VSCAUSE, G_VSTVAL, G_VSTIMECMP, G_VSIE = 8 };
 
 const uint16_t guest_csrs[GUEST_CSR_COUNT] = {
     0x200, /* vsstatus */
@@ -524,6 +525,21 @@ static bool was_delivered(const struct world *w, uint32_t h, const struct world_
     return changed;
 }
 
+/*
+ * Did the guest wait for an interrupt that was there already, its own software interrupt, pending and enabled? Then it
+ * goes on behind the instruction.
+ */
+static bool waited_for_nothing(const struct world *w, uint32_t h, const struct entry *e)
+{
+    uint32_t insn = (uint32_t)e->trap.tval;
+
+    if (e->cause != CAUSE_VIRTUAL || (e->before.csr[G_VSIE] & e->before.csr[GUEST_CSR_COUNT] & VSIP_SSIP) == 0)
+        return false;
+    if (e->trap.tval == 0 && !pending_instruction(w, h, e, &insn))
+        return false;
+    return e->trap.tval <= UINT32_MAX && insn == INSN_WFI;
+}
+
 static void guest_to_guest(struct world *w, uint32_t h, const struct entry *e)
 {
     const struct world_image *before = &e->before;
@@ -534,11 +550,12 @@ static void guest_to_guest(struct world *w, uint32_t h, const struct entry *e)
     same_gprs(w, h, before, ecall ? 3u << A0 : 0, "guest-state", "while the monitor served the guest");
     same_fp(w, h, before, "guest-state", "while the monitor served the guest");
     bool unknown = e->cause == CAUSE_VIRTUAL && e->trap.tval == 0 && !pending_instruction(w, h, e, &insn);
-    if ((e->cause == CAUSE_VIRTUAL && !unknown) || ((fault || unknown) && was_delivered(w, h, before))) {
+    bool over = waited_for_nothing(w, h, e);
+    if ((e->cause == CAUSE_VIRTUAL && !unknown && !over) || ((fault || unknown) && was_delivered(w, h, before))) {
         check_injection(w, h, e);
         return;
     }
-    same_pc(w, h, before->pc + (ecall ? 4 : 0), "guest-state", "while the monitor served the guest");
+    same_pc(w, h, before->pc + (ecall || over ? 4 : 0), "guest-state", "while the monitor served the guest");
     bool timer = e->call == CALL_guest_time_set_timer && w->machine->hart[h].x[A0] == SBI_SUCCESS;
     same_guest_csrs(w, h, before, timer ? 1u << G_VSTIMECMP : 0, "guest-state", "while the monitor served the guest");
     if (timer && machine_csr_read(w->machine, h, 0x24d) != before->x[A0])

@@ -177,6 +177,52 @@ static void masks_name_vcpus(void)
     world_destroy(w);
 }
 
+/*
+ * Nobody but the monitor knows of an interrupt between vCPUs: one that has come, and is enabled, lets no vCPU wait; and
+ * whoever sends one to a vCPU that is about to wait tells the host.
+ */
+static void no_wake_up_is_lost(void)
+{
+    struct world *w = four_vcpus();
+    const struct monitor *m = w->machine->monitor;
+    struct tvm *t = (void *)(w->machine->window + (size_t)m->tvm[0].frame.index * PAGE_SIZE);
+
+    kit_op(w, 1, OP_GUEST_CSR_WRITE, 0x104, VSIP_SOFTWARE, 0, 0);
+    ANSWERED(w, 0, SBI_SUCCESS, 0, CALL_guest_ipi_send, 2, 0);
+    set_pc(w, 1, KIT_GPA);
+    CHECK_EQ(kit_op(w, 1, OP_GUEST_WFI, 0, 0, 0, 0).kind, EXPECT_NONE);
+    CHECK_EQ(w->machine->hart[1].pc, KIT_GPA + 4);
+    CHECK(software_pending(w, 1));
+    ANSWERED(w, 1, SBI_SUCCESS, 0, CALL_guest_hsm_hart_suspend, 0, 0, 0);
+    ANSWERED(w, 1, SBI_ERR_FAILED, 0, CALL_guest_hsm_hart_suspend, 0x80000000, KIT_GPA, 0);
+    CHECK_EQ(vcpu_state(w, 1), VCPU_RUNNING);
+
+    /* Pending and not enabled, enabled and not pending: it waits. */
+    kit_op(w, 1, OP_GUEST_CSR_WRITE, 0x104, 0x220, 0, 0);
+    CHECK_EQ(kit_op(w, 1, OP_GUEST_WFI, 0, 0, 0, 0).kind, EXPECT_EXIT);
+    ENTERS(w, 1, 1);
+    clear_software(w, 1);
+    kit_op(w, 1, OP_GUEST_CSR_WRITE, 0x104, VSIP_SOFTWARE, 0, 0);
+    CHECK_EQ(GUEST_CALL(w, 1, CALL_guest_hsm_hart_suspend, 0).kind, EXPECT_EXIT);
+    CHECK(t->vcpu[1].falls_asleep);
+    ENTERS(w, 1, 1);
+    CHECK(!t->vcpu[1].falls_asleep);
+
+    CHECK_CLEAN(w);
+
+    /* Asked for while it is on its way into the monitor. No model knows of that. */
+    w->machine->on_event = NULL;
+    t->vcpu[1].request = VCPU_REQUEST_VSSIP;
+    CHECK_EQ(kit_op(w, 1, OP_GUEST_TRAP, 22, 0x10500073, 0, 0).kind, EXPECT_NONE);
+    CHECK(software_pending(w, 1));
+
+    /* Asked for while it is on its way out. */
+    t->vcpu[1].falls_asleep = true;
+    struct step_result r = GUEST_CALL(w, 0, CALL_guest_ipi_send, 2, 0);
+    EXIT_SHOWS(r, 0, 2, [7] = SBI_EID_IPI);
+    world_destroy(w);
+}
+
 /* --- fences between vCPUs --------------------------------------------------------------------------------------- */
 
 static uint32_t cached(const struct world *w, uint32_t hart)
@@ -362,6 +408,7 @@ static void a_vcpu_sleeps_and_goes_on(void)
     uint64_t before[32];
 
     soil_vcpu(w, 1);
+    clear_software(w, 1);
     machine_csr_write(w->machine, 1, 0x280, 0);
     memcpy(before, w->machine->hart[1].x, sizeof(before));
     uint64_t pc = w->machine->hart[1].pc;
@@ -387,6 +434,7 @@ static void a_vcpu_sleeps_and_forgets(void)
     GUEST_CALL(w, 1, CALL_covg_allow_external_interrupt, 10);
     ENTERS(w, 1, 1);
     soil_vcpu(w, 1);
+    clear_software(w, 1);
     machine_csr_write(w->machine, 1, 0x280, 0);
     ANSWERED(w, 1, SBI_SUCCESS, 0, CALL_guest_time_set_timer, 0x777);
     struct step_result r = GUEST_CALL(w, 1, CALL_guest_hsm_hart_suspend, 0x80000000, KIT_GPA + 0x20, 55);
@@ -556,6 +604,7 @@ int main(void)
     a_timer_is_the_guests_own();
     interrupts_reach_their_targets();
     interrupts_to_all();
+    no_wake_up_is_lost();
     masks_name_vcpus();
     fences_are_done_when_they_return();
     fetches_are_fenced_where_targets_run();

@@ -55,6 +55,7 @@ struct vcpu_slot {
     uint32_t state;         /* enum vcpu_state; slot lock */
     struct conf_page frame; /* struct vcpu */
     uint32_t hart;          /* VCPU_RUNNING: on which; slot lock */
+    bool falls_asleep;      /* VCPU_RUNNING: leaves its hart to wait, and looks at no request any more; slot lock */
     uint32_t request;       /* shared word, VCPU_REQUEST_* */
     uint64_t fence_version; /* VCPU_RUNNING: tvm_fence.current when it entered; slot lock */
 };

@@ -103,6 +103,7 @@ int64_t vcpu_claim(struct hart *h, uint64_t id, uint64_t vcpu_id)
         struct vcpu_slot *slot = &t->vcpu[vcpu_id];
         slot->state = VCPU_RUNNING;
         slot->hart = h->id;
+        slot->falls_asleep = false;
         tvm_slot->running++;
         tvm_fence_enter(t, slot);
         h->tvm_slot = t->slot;
@@ -150,6 +151,17 @@ bool vcpu_set_from_sbi(const struct tvm *t, uint64_t mask, uint64_t base, uint64
         return false;
     *set = mask << base;
     return (*set & ~existing) == 0;
+}
+
+bool vcpu_fall_asleep(struct hart *h)
+{
+    struct tvm *t = tvm_lock_current(h);
+    struct vcpu_slot *slot = &t->vcpu[h->vcpu_id];
+    uint64_t pending = hal_csr_read(h, WORLD_SLOT_hvip) & hal_csr_read(h, WORLD_SLOT_mie) & IRQ_BIT(IRQ_VSSI);
+    bool asleep = pending == 0 && shared_load(&slot->request) == 0;
+    slot->falls_asleep = asleep;
+    tvm_unlock(h, t);
+    return asleep;
 }
 
 bool vcpu_serve_requests(struct hart *h)

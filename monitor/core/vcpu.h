@@ -97,6 +97,13 @@ void vcpu_release(struct hart *h, uint32_t next);
 void vcpu_prepare(struct hart *h);
 
 /*
+ * The vCPU that runs on this hart wants to wait for an interrupt. False when there is one that only the monitor knows of:
+ * its software interrupt is pending and enabled, or just being asked for; it must not leave then, for nobody would wake
+ * it. True: whoever asks something of it from now on tells the host.
+ */
+bool vcpu_fall_asleep(struct hart *h);
+
+/*
  * Serve what other vCPUs asked of the one that runs on this hart, its registers being live. True when it has to leave.
  * Called before each return to the guest: a request that comes later raises an interrupt that brings the hart back.
  */

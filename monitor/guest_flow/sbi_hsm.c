@@ -91,6 +91,9 @@ struct decision guest_hsm_hart_suspend(struct hart *h, const struct sbi_args *ar
     tvm_unlock(h, t);
     if (error != SBI_SUCCESS)
         return decide_error(error);
+    /* Awake at once. Without its registers it would have to start afresh: that suspension does not take place. */
+    if (!vcpu_fall_asleep(h))
+        return decide_error(fresh ? SBI_ERR_FAILED : SBI_SUCCESS);
 
     struct vcpu *v = vcpu_current(h);
     v->resume_fresh = fresh;

@@ -12,7 +12,7 @@
 
 struct posted {
     struct hart_set harts; /* other harts that run a target */
-    bool sleeping;         /* some target is on no hart */
+    bool sleeping;         /* some target is on no hart, or about to leave it */
 };
 
 /* Slot lock held. */
@@ -25,7 +25,7 @@ static struct posted post(const struct hart *h, struct tvm *t, uint64_t targets)
         if ((targets >> i & 1) == 0 || !started)
             continue;
         shared_or(&slot->request, VCPU_REQUEST_VSSIP);
-        if (slot->state != VCPU_RUNNING)
+        if (slot->state != VCPU_RUNNING || slot->falls_asleep)
             p.sleeping = true;
         else if (slot->hart != h->id)
             p.harts.bits |= 1u << slot->hart;

@@ -125,7 +125,7 @@ struct decision guest_virtual_instruction(struct hart *h, const struct trap *t)
     }
     if (insn == INSN_WFI) {
         h->frame->pc += WFI_LENGTH;
-        return decide_exit(exit_wfi());
+        return vcpu_fall_asleep(h) ? decide_exit(exit_wfi()) : decide_resume();
     }
     vcpu_inject_exception(h, CAUSE_ILLEGAL_INSTRUCTION, insn);
     return decide_resume();
