@@ -21,10 +21,11 @@ struct program {
     uint32_t tvm_count;
 };
 
-/* How far the others had fenced when a remote fence was asked for. */
+/* A hart that a remote fence is about: who ran there when it was asked for, and how far it had fenced. */
 struct fence_watch {
-    bool watched[MONITOR_MAX_HARTS];
-    uint64_t before[MONITOR_MAX_HARTS];
+    bool watched;
+    uint32_t tvm_slot, vcpu_id;
+    uint64_t before;
 };
 
 struct interleave {
@@ -43,44 +44,77 @@ static uint64_t fences_of(const struct interleave *i, uint32_t h, bool fetch)
     return fetch ? schedule_fetch_fences(i->schedule, h) : schedule_fences(i->schedule, h);
 }
 
-/* Harts that a host's remote fence names besides the caller, if the operation is one. */
-static uint32_t fence_targets(const struct interleave *i, const struct trace_op *op, uint32_t caller, bool *fetch)
-{
-    const struct abi_call *call = op->op == OP_HOST_CALL ? abi_call_by_id(op->call) : NULL;
-    uint32_t harts = i->world->machine->config.harts;
-    uint32_t all = (1u << harts) - 1;
-    uint64_t mask = world_resolve(i->world, op, 0);
-    uint64_t base = world_resolve(i->world, op, 1);
-
-    if (call == NULL || call->guest || call->eid != SBI_EID_RFENCE)
-        return 0;
-    *fetch = call->fid == 0;
-    uint32_t named = base == SBI_ALL_HARTS ? all : base < harts ? (uint32_t)(mask << base) & all : 0;
-    return named & ~(1u << caller);
-}
-
 /* Does the hart execute code of a world, or does it work for one? Not while it stops. */
 static bool runs(const struct machine *m, uint32_t h)
 {
     return !m->hart[h].parked && m->monitor->hart[h].hsm_state == SBI_HSM_STARTED;
 }
 
-static void watch_fences(const struct interleave *i, uint32_t targets, bool fetch, struct fence_watch *watch)
+/* The remote fence that an operation asks for, if it does: of the host, or of the guest on the hart. */
+static const struct abi_call *fence_call(const struct interleave *i, const struct trace_op *op, uint32_t caller)
 {
-    for (uint32_t h = 0; h < i->world->machine->config.harts; h++) {
-        watch->watched[h] = (targets >> h & 1) != 0 && runs(i->world->machine, h);
-        watch->before[h] = fences_of(i, h, fetch);
+    bool guest = machine_in_guest(i->world->machine, caller);
+    const struct abi_call *call = op->op == (guest ? OP_GUEST_CALL : OP_HOST_CALL) ? abi_call_by_id(op->call) : NULL;
+
+    if (call == NULL || call->eid != SBI_EID_RFENCE || call->guest != guest)
+        return NULL;
+    return guest && call->fid > 2 ? NULL : call; /* a guest has no guests whose translations it could mean */
+}
+
+/* Is hart or vCPU `n` in the set that an SBI call names? */
+static bool in_set(uint64_t mask, uint64_t base, uint64_t n)
+{
+    return base == SBI_ALL_HARTS || (n >= base && n - base < 64 && (mask >> (n - base) & 1) != 0);
+}
+
+/* A host's fence is about harts that run anything; a guest's is about those that execute its own vCPUs. */
+static bool concerned(const struct interleave *i, const struct trace_op *op, bool guest, uint32_t caller, uint32_t h)
+{
+    const struct machine *m = i->world->machine;
+    const struct hart *target = &m->monitor->hart[h];
+    uint64_t mask = world_resolve(i->world, op, 0);
+    uint64_t base = world_resolve(i->world, op, 1);
+
+    if (h == caller || !runs(m, h))
+        return false;
+    if (!guest)
+        return in_set(mask, base, h);
+    return machine_in_guest(m, h) && target->tvm_slot == m->monitor->hart[caller].tvm_slot &&
+           in_set(mask, base, target->vcpu_id);
+}
+
+static void watch_fences(const struct interleave *i, const struct trace_op *op, const struct abi_call *call,
+                         uint32_t caller, struct fence_watch watch[MONITOR_MAX_HARTS])
+{
+    for (uint32_t h = 0; call != NULL && h < i->world->machine->config.harts; h++) {
+        const struct hart *target = &i->world->machine->monitor->hart[h];
+        watch[h] = (struct fence_watch){.watched = concerned(i, op, call->guest, caller, h),
+                                        .tvm_slot = target->tvm_slot,
+                                        .vcpu_id = target->vcpu_id,
+                                        .before = fences_of(i, h, call->fid == 0)};
     }
 }
 
+/* Is what was to be fenced on the hart still there? Else the hart has forgotten everything on the way. */
+static bool still_there(const struct machine *m, uint32_t h, bool guest, const struct fence_watch *watch)
+{
+    const struct hart *target = &m->monitor->hart[h];
+
+    if (!guest)
+        return runs(m, h);
+    return machine_in_guest(m, h) && target->tvm_slot == watch->tvm_slot && target->vcpu_id == watch->vcpu_id;
+}
+
 /* A remote fence is over when it returns: every target that ran all the time has fenced since it began. */
-static void judge_fences(const struct interleave *i, uint32_t caller, bool fetch, const struct fence_watch *watch)
+static void judge_fences(const struct interleave *i, const struct abi_call *call, uint32_t caller,
+                         const struct fence_watch watch[MONITOR_MAX_HARTS])
 {
     struct world *w = i->world;
     struct finding *f = &w->finding;
 
     for (uint32_t h = 0; h < w->machine->config.harts && !f->found; h++) {
-        if (!watch->watched[h] || !runs(w->machine, h) || fences_of(i, h, fetch) != watch->before[h])
+        if (!watch[h].watched || !still_there(w->machine, h, call->guest, &watch[h]) ||
+            fences_of(i, h, call->fid == 0) != watch[h].before)
             continue;
         *f = (struct finding){.found = true,
                               .oracle = ORACLE_ORD,
@@ -139,22 +173,21 @@ static void turn(void *data, uint32_t hart)
 {
     struct interleave *i = data;
     struct program *p = &i->program[hart];
-    struct fence_watch watch;
+    struct fence_watch watch[MONITOR_MAX_HARTS];
     struct step_result seen;
-    bool fetch = false;
 
     p->now = i->latest = p->op[p->next++];
     struct trace_op op = i->trace->op[p->now];
     op.hart = (uint8_t)hart;
     resolve_own(i, p, &op);
-    uint32_t targets = fence_targets(i, &op, hart, &fetch);
-    watch_fences(i, targets, fetch, &watch);
+    const struct abi_call *fence = fence_call(i, &op, hart);
+    watch_fences(i, &op, fence, hart, watch);
     p->busy = true;
     world_step(i->world, &op, &seen);
     p->busy = false;
     bool answered = seen.kind == EXPECT_RESULT && seen.error == SBI_SUCCESS;
-    if (answered && targets != 0)
-        judge_fences(i, hart, fetch, &watch);
+    if (answered && fence != NULL)
+        judge_fences(i, fence, hart, watch);
     if (answered && creates_tvm(&op) && p->tvm_count < WORLD_MAX_TVM_HANDLES)
         p->tvm_id[p->tvm_count++] = seen.value;
 }
