@@ -210,7 +210,7 @@ void ord_event(struct world *w, const struct machine_event *e)
     }
 }
 
-/* Did the remote fence reach every started hart that the host named? */
+/* Did the remote fence reach every started or suspended hart that the host named? */
 static void check_remote_fence(struct world *w, bool instructions)
 {
     const struct oracle_state *o = w->oracle_state;
@@ -219,8 +219,8 @@ static void check_remote_fence(struct world *w, bool instructions)
 
     for (uint32_t h = 0; h < w->machine->config.harts; h++) {
         bool named = base == SBI_ALL_HARTS || (h >= base && h - base < 64 && (mask >> (h - base) & 1) != 0);
-        bool started = o->hsm[h] == SBI_HSM_STARTED;
-        if (named && started && !(instructions ? o->order[h].fenced_i : o->order[h].fenced))
+        bool there = o->hsm[h] == SBI_HSM_STARTED || o->hsm[h] == SBI_HSM_SUSPENDED;
+        if (named && there && !(instructions ? o->order[h].fenced_i : o->order[h].fenced))
             oracle_report(w, ORACLE_ORD, S1_ISOLATION, "rfence",
                           "hart %u was named by a remote fence and did not fence", h);
     }

@@ -241,13 +241,14 @@ static void check_mailbox(struct world *w, uint64_t address)
         oracle_report(w, ORACLE_OWN, S4_ABI, "mailbox", "hart %u: the mailbox is not where the host put it", hart->id);
 }
 
-/* Each started hart of the mask has a software interrupt waiting, whatever runs on it. */
+/* Each started or suspended hart of the mask has a software interrupt waiting, whatever runs on it. */
 static void check_ipi(struct world *w, uint64_t mask, uint64_t base)
 {
     for (uint32_t h = 0; h < w->machine->config.harts; h++) {
         bool named = base == SBI_ALL_HARTS || (h >= base && h - base < 64 && (mask >> (h - base) & 1) != 0);
-        bool started = w->oracle_state->hsm[h] == SBI_HSM_STARTED;
-        if (named && started && (machine_csr_read(w->machine, h, 0x344) & 2) == 0)
+        uint32_t hsm = w->oracle_state->hsm[h];
+        bool there = hsm == SBI_HSM_STARTED || hsm == SBI_HSM_SUSPENDED;
+        if (named && there && (machine_csr_read(w->machine, h, 0x344) & 2) == 0)
             oracle_report(w, ORACLE_OWN, S3_AVAILABILITY, "ipi", "hart %u was sent an interrupt that never arrived", h);
     }
 }
