@@ -164,6 +164,13 @@ void guest_plant_markers(struct world *w, uint32_t hart)
         if (h->f[i] == 0)
             h->f[i] = marker_value(tvm, vcpu, 32 + i) ^ secret;
     }
+    for (unsigned i = 0; i < 32; i++) {
+        uint64_t marker = marker_value(tvm, vcpu, 128 + i) ^ secret;
+        uint64_t word;
+        memcpy(&word, h->v + (size_t)i * MACHINE_VLENB, sizeof(word));
+        if (word == 0)
+            memcpy(h->v + (size_t)i * MACHINE_VLENB, &marker, sizeof(marker));
+    }
     if (h->fcsr == 0)
         h->fcsr = 0x60 | ((vcpu ^ secret >> 5) & 0xf); /* a rounding mode and flags that the host did not choose */
     for (unsigned i = 0; i < sizeof(csrs) / sizeof(csrs[0]); i++) {

@@ -119,6 +119,9 @@ void agent_set_register(struct agent_step *s, uint64_t number, uint64_t value)
         hart->fcsr = value & 0xff;
     else if (number == 65)
         hart->pc = value & ~UINT64_C(1); /* a jump */
+    else if (number >= 66 && number < 98)
+        for (unsigned i = 0; i < MACHINE_VLENB; i += 8)
+            memcpy(hart->v + (number - 66) * MACHINE_VLENB + i, &value, 8);
 }
 
 /*

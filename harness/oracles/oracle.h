@@ -42,6 +42,12 @@ enum call_id {
 extern const uint16_t host_csrs[HOST_CSR_COUNT];
 extern const uint16_t guest_csrs[GUEST_CSR_COUNT];
 
+/* The vector unit. */
+struct vector_image {
+    uint64_t vstart, vcsr, vl, vtype;
+    uint8_t v[32 * MACHINE_VLENB];
+};
+
 /* Registers of one world at one moment. */
 struct world_image {
     uint64_t x[32];
@@ -49,6 +55,7 @@ struct world_image {
     enum privilege priv;
     uint64_t f[32];
     uint64_t fcsr;
+    struct vector_image vector;
     uint64_t csr[HOST_CSR_COUNT]; /* host_csrs or guest_csrs, by whose image it is */
 };
 
@@ -164,6 +171,7 @@ struct order {
     bool fp_saved;
     bool fp_replaced; /* zeroed or loaded */
     bool fp_loaded;
+    bool vector_saved, vector_replaced, vector_loaded; /* likewise */
     uint32_t swaps;
     bool fenced;      /* a full fence, and none of what follows came after it */
     bool fence_stale; /* registers were swapped since the last full fence */

@@ -105,6 +105,11 @@ static void left_guest(struct world *w, uint32_t h)
     const struct order *o = &w->oracle_state->order[h];
     uint64_t last = MACHINE_WINDOW_BASE + (uint64_t)(w->machine->config.window_pages - 1) * PAGE_SIZE;
 
+    bool vectors = w->machine->monitor->platform.vlenb != 0;
+    if (vectors && (!o->vector_saved || !o->vector_replaced))
+        oracle_report(w, ORACLE_ORD, S0_CONFIDENTIALITY, "vector-exit",
+                      "hart %u returned to the host with the guest's vector registers %s", h,
+                      o->vector_saved ? "in place" : "not saved");
     if (!o->fp_saved || !o->fp_replaced)
         oracle_report(w, ORACLE_ORD, S0_CONFIDENTIALITY, "fp-exit",
                       "hart %u returned to the host with the guest's floating point %s", h,
@@ -120,6 +125,9 @@ static void entered_guest(struct world *w, uint32_t h)
 {
     const struct order *o = &w->oracle_state->order[h];
 
+    if (w->machine->monitor->platform.vlenb != 0 && !o->vector_loaded)
+        oracle_report(w, ORACLE_ORD, S1_ISOLATION, "vector-enter",
+                      "hart %u entered a guest with the host's vector registers", h);
     if (!o->fp_loaded)
         oracle_report(w, ORACLE_ORD, S1_ISOLATION, "fp-enter", "hart %u entered a guest with the host's floating point",
                       h);
@@ -170,6 +178,15 @@ void ord_event(struct world *w, const struct machine_event *e)
             entered_guest(w, e->hart);
         return;
     case EVENT_FP_SAVE: o->fp_saved = true; return;
+    case EVENT_VECTOR_SAVE: o->vector_saved = true; return;
+    case EVENT_VECTOR_LOAD:
+    case EVENT_VECTOR_ZERO:
+        if (o->from_guest && !o->vector_saved)
+            oracle_report(w, ORACLE_ORD, S1_ISOLATION, "vector-order",
+                          "hart %u replaced the guest's vector registers before they were saved", e->hart);
+        o->vector_replaced = true;
+        o->vector_loaded = o->vector_loaded || e->kind == EVENT_VECTOR_LOAD;
+        return;
     case EVENT_FP_LOAD:
     case EVENT_FP_ZERO:
         if (o->from_guest && !o->fp_saved)
@@ -198,9 +215,6 @@ void ord_event(struct world *w, const struct machine_event *e)
     case EVENT_UNTRUSTED_READ: untrusted_read(w, e->hart, e->a, e->b); return;
     case EVENT_LOCK: lock_taken(w, e->hart, e->a); return;
     case EVENT_UNLOCK: lock_released(w, e->hart, e->a); return;
-    case EVENT_VECTOR_SAVE:
-    case EVENT_VECTOR_LOAD:
-    case EVENT_VECTOR_ZERO:
     case EVENT_PMP_WRITE:
     case EVENT_HGATP_WRITE:
     case EVENT_VSATP_WRITE:

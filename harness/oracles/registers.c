@@ -29,6 +29,7 @@
 #define MACHINE_SOFTWARE (INTERRUPT | 3u)
 
 #define CSR_STIMECMP 0x14du
+#define VTYPE_ILLEGAL (UINT64_C(1) << 63)
 #define CSR_VSATP 0x280u
 #define CSR_HTIMEDELTA 0x605u
 #define CSR_HVIP 0x645u
@@ -101,6 +102,15 @@ _Static_assert(GUEST_CSR_COUNT < HOST_CSR_COUNT, "a guest's image has room for o
 
 /* --- images ----------------------------------------------------------------------------------------------------- */
 
+static void take_vector(const struct machine_hart *hart, struct vector_image *vector)
+{
+    vector->vstart = hart->vstart;
+    vector->vcsr = hart->vcsr;
+    vector->vl = hart->vl;
+    vector->vtype = hart->vtype;
+    memcpy(vector->v, hart->v, sizeof(vector->v));
+}
+
 static void take_registers(const struct world *w, uint32_t h, struct world_image *image)
 {
     const struct machine_hart *hart = &w->machine->hart[h];
@@ -108,6 +118,7 @@ static void take_registers(const struct world *w, uint32_t h, struct world_image
     memcpy(image->x, hart->x, sizeof(image->x));
     memcpy(image->f, hart->f, sizeof(image->f));
     image->fcsr = hart->fcsr;
+    take_vector(hart, &image->vector);
     image->pc = hart->pc;
     image->priv = hart->priv;
 }
@@ -175,11 +186,25 @@ static bool same_gprs(struct world *w, uint32_t h, const struct world_image *ima
     return true;
 }
 
+/* The vector unit; an image that was never taken is the reset state, in which vtype is illegal. */
+static bool same_vector(const struct machine_hart *hart, const struct vector_image *vector)
+{
+    uint64_t vtype = vector->vtype != 0 || vector->vl != 0 ? vector->vtype : VTYPE_ILLEGAL;
+
+    return hart->vstart == vector->vstart && hart->vcsr == vector->vcsr && hart->vl == vector->vl &&
+           (hart->vtype == vector->vtype || hart->vtype == vtype) && memcmp(hart->v, vector->v, sizeof(hart->v)) == 0;
+}
+
+/* Floating point and vectors equal to `image`? */
 static bool same_fp(struct world *w, uint32_t h, const struct world_image *image, const char *property,
                     const char *when)
 {
     const struct machine_hart *hart = &w->machine->hart[h];
 
+    if (!same_vector(hart, &image->vector)) {
+        oracle_report(w, ORACLE_OWN, S1_ISOLATION, property, "hart %u: the vector unit changed %s", h, when);
+        return false;
+    }
     if (memcmp(hart->f, image->f, sizeof(image->f)) == 0 && hart->fcsr == image->fcsr)
         return true;
     for (unsigned i = 0; i < 32; i++) {

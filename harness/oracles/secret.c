@@ -101,6 +101,12 @@ static void check_host(struct world *w, uint32_t h, const struct world_image *ow
         check_word(w, h, hart->f[i], own->f[i], "f", i);
     }
     check_word(w, h, hart->f[0], own->f[0], "f", 0);
+    for (unsigned i = 0; i < 32; i++) {
+        uint64_t now, before;
+        memcpy(&now, hart->v + (size_t)i * MACHINE_VLENB, sizeof(now));
+        memcpy(&before, own->vector.v + (size_t)i * MACHINE_VLENB, sizeof(before));
+        check_word(w, h, now, before, "v", i);
+    }
 }
 
 static void check_exit(struct world *w, uint32_t h, const struct world_image *own)

@@ -64,11 +64,14 @@ static void crossings_are_complete(void)
 {
     on_the_way_out(EVENT_FP_ZERO, DROP_EVENT, NULL, S0_CONFIDENTIALITY, "fp-exit");
     on_the_way_out(EVENT_FP_SAVE, DROP_EVENT, NULL, S1_ISOLATION, "fp-order");
+    on_the_way_out(EVENT_VECTOR_ZERO, DROP_EVENT, NULL, S0_CONFIDENTIALITY, "vector-exit");
+    on_the_way_out(EVENT_VECTOR_SAVE, DROP_EVENT, NULL, S1_ISOLATION, "vector-order");
     on_the_way_out(EVENT_CSR_SWAP, DROP_EVENT, NULL, S1_ISOLATION, "csr-swap");
     on_the_way_out(EVENT_CSR_SWAP, REPEAT_EVENT, NULL, S1_ISOLATION, "csr-swap");
     on_the_way_out(EVENT_FENCE_ALL, DROP_EVENT, NULL, S1_ISOLATION, "switch-unfenced");
     on_the_way_out(EVENT_LEAVE_MONITOR, BEFORE_EVENT, open_window, S0_CONFIDENTIALITY, "window-open");
     on_the_way_in(EVENT_FP_LOAD, DROP_EVENT, "fp-enter");
+    on_the_way_in(EVENT_VECTOR_LOAD, DROP_EVENT, "vector-enter");
     on_the_way_in(EVENT_CSR_SWAP, DROP_EVENT, "csr-swap");
     on_the_way_in(EVENT_CSR_SWAP, REPEAT_EVENT, "csr-swap");
     on_the_way_in(EVENT_FENCE_ALL, DROP_EVENT, "switch-unfenced");

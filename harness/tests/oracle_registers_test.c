@@ -20,6 +20,16 @@ static void change_f(struct world *w, const struct machine_event *event)
     w->machine->hart[event->hart].f[target] ^= target_xor;
 }
 
+static void change_v(struct world *w, const struct machine_event *event)
+{
+    w->machine->hart[event->hart].v[target] ^= 1;
+}
+
+static void change_vtype(struct world *w, const struct machine_event *event)
+{
+    w->machine->hart[event->hart].vtype ^= 1;
+}
+
 static void change_fcsr(struct world *w, const struct machine_event *event)
 {
     w->machine->hart[event->hart].fcsr ^= 1;
@@ -43,6 +53,13 @@ static void change_csr(struct world *w, const struct machine_event *event)
 static void put_secret_x(struct world *w, const struct machine_event *event)
 {
     w->machine->hart[event->hart].x[target] = marker_value(1, 0, target);
+}
+
+static void put_secret_v(struct world *w, const struct machine_event *event)
+{
+    uint64_t secret = marker_value(1, 0, 9);
+
+    memcpy(w->machine->hart[event->hart].v + (size_t)target * MACHINE_VLENB, &secret, sizeof(secret));
 }
 
 static void put_secret_f(struct world *w, const struct machine_event *event)
@@ -128,6 +145,10 @@ static void the_host_keeps_its_registers(void)
         after(EXIT, change_f, i, 1, S1_ISOLATION, "host-fp"); /* zero is what it must be */
     }
     after(HOST_CALL, change_fcsr, 0, 0, S1_ISOLATION, "host-fp");
+    after(HOST_CALL, change_v, 0, 0, S1_ISOLATION, "host-fp");
+    after(HOST_CALL, change_vtype, 0, 0, S1_ISOLATION, "host-fp");
+    after(EXIT, change_v, 32 * MACHINE_VLENB - 1, 0, S1_ISOLATION, "host-fp");
+    after(EXIT, change_vtype, 0, 0, S1_ISOLATION, "host-fp");
     after(EXIT, change_fcsr, 0, 0, S1_ISOLATION, "host-fp");
 }
 
@@ -178,6 +199,10 @@ static void the_guest_keeps_its_registers(void)
         after(GUEST_CALL, change_f, i, 1, S1_ISOLATION, "guest-state");
     }
     after(FIRST_ENTRY, change_fcsr, 0, 0, S1_ISOLATION, "reset-state");
+    after(FIRST_ENTRY, change_v, 9, 0, S1_ISOLATION, "reset-state");
+    after(REENTRY, change_v, 9, 0, S1_ISOLATION, "guest-state");
+    after(REENTRY, change_vtype, 0, 0, S1_ISOLATION, "guest-state");
+    after(GUEST_CALL, change_v, 100, 0, S1_ISOLATION, "guest-state");
     after(REENTRY, change_fcsr, 0, 0, S1_ISOLATION, "guest-state");
     after(FIRST_ENTRY, change_pc, 0, 0, S1_ISOLATION, "reset-state");
     after(REENTRY, change_pc, 0, 0, S1_ISOLATION, "guest-state");
@@ -240,6 +265,7 @@ static void secrets_stay_inside(void)
     after(EXIT, put_secret_x, 11, 0, S0_CONFIDENTIALITY, "secret-leak");
     after(EXIT, put_secret_f, 0, 0, S0_CONFIDENTIALITY, "secret-leak");
     after(EXIT, put_secret_f, 31, 0, S0_CONFIDENTIALITY, "secret-leak");
+    after(EXIT, put_secret_v, 31, 0, S0_CONFIDENTIALITY, "secret-leak");
     after(EXIT, put_secret_csr, 0x143, 0, S0_CONFIDENTIALITY, "secret-leak");
     after(EXIT, put_secret_csr, 0x240, 0, S0_CONFIDENTIALITY, "secret-leak");
     after(EXIT, put_secret_mailbox, NACL_CSR_OFFSET(0x643), 0, S0_CONFIDENTIALITY, "secret-leak");

@@ -14,7 +14,7 @@
 #define TRACE_MAX_HOST_PAGES 1536u /* the machine has no more room before the window */
 #define TRACE_MAX_WINDOW_PAGES 2048u
 #define TRACE_MAX_FILL 0x10000u
-#define TRACE_MAX_REGISTER 65u
+#define TRACE_MAX_REGISTER 97u
 
 /* Values an argument may take. Everything but ANY is always a plain number, reduced into its set. */
 enum arg_rule {

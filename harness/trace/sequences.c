@@ -476,7 +476,7 @@ static void chapter_device(struct writer *w)
         write_change(w, hart, CALL_covg_add_mmio_region, LAYOUT_DEVICE, 4096 * (1 + random_below(w->aim.r, 2)));
         write_run(w, hart, tvm);
     }
-    for (uint64_t i = 1 + random_below(w->aim.r, 3); i != 0; i--) {
+    for (uint64_t i = 1 + random_below(w->aim.r, 3); i != 0 && sketch_in_guest(&w->q->sketch, hart); i--) {
         struct trace_op op = {.op = OP_GUEST_EXEC, .hart = hart};
         generate_exec(&w->aim, &op);
         value_raw(&op, 1, LAYOUT_DEVICE + 8 * random_below(w->aim.r, 512));

@@ -47,7 +47,7 @@ enum trace_op_code {
     OP_HOST_CSR_WRITE = 12, /* a[0] csr, a[1] value */
     OP_GUEST_CSR_READ = 13,
     OP_GUEST_CSR_WRITE = 14,
-    OP_HOST_REG = 15, /* a[0] register: 1..31 = x, 32..63 = f, 64 = fcsr, 65 = pc; a[1] value */
+    OP_HOST_REG = 15, /* a[0] register: 1..31 = x, 32..63 = f, 64 = fcsr, 65 = pc, 66..97 = v; a[1] value */
     OP_GUEST_REG = 16,
     OP_GUEST_TRAP = 17, /* a[0] cause, a[1] tval, a[2] tval2, a[3] tinst: raise it as the hardware would */
     OP_HOST_TRAP = 18,
