@@ -35,7 +35,7 @@ enum call_id {
 };
 
 /* CSRs that belong to the host and must survive a TVM run; scause and stval are part of the exit record. */
-#define HOST_CSR_COUNT 31u
+#define HOST_CSR_COUNT 35u
 /* CSRs that belong to the guest and must survive whatever the host does meanwhile. */
 #define GUEST_CSR_COUNT 11u
 #define GUEST_VSATP 7u /* index of vsatp in guest_csrs */

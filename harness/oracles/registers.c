@@ -71,6 +71,10 @@ const uint16_t host_csrs[HOST_CSR_COUNT] = {
     0x645, /* hvip */
     0x64a, /* htinst */
     0x680, /* hgatp */
+    0x60c, /* hstateen0 */
+    0x60d, /* hstateen1 */
+    0x60e, /* hstateen2 */
+    0x60f, /* hstateen3 */
 };
 
 /* Indices into guest_csrs that trap delivery changes. */
@@ -293,6 +297,9 @@ static void check_confinement(struct world *w, uint32_t h)
     expect_csr(w, h, 0x606, 0, ~UINT64_C(2), "more than time is readable");
     expect_csr(w, h, 0x607, 0, UINT64_MAX, "a guest external interrupt can reach the host");
     expect_csr(w, h, 0x60a, 0, UINT64_MAX >> 1, "the guest's environment is not the monitor's choice");
+    expect_csr(w, h, 0x60c, UINT64_C(1) << 62, ~(UINT64_C(1) << 62), "state that is not switched is open");
+    for (unsigned i = 0x60d; i <= 0x60f; i++)
+        expect_csr(w, h, i, 0, UINT64_MAX, "state that nobody knows is open");
     expect_csr(w, h, 0x320, UINT64_C(0xfffffffd), 0, "a counter runs");
 }
 

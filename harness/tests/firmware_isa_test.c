@@ -121,8 +121,8 @@ static void known_machines(void)
     static const char *const texts[] = {
         "rv64imafdch_zicsr_zifencei_zihintpause_zba_zbb_zbc_zbs_sstc",
         "rv64imafdcvh_zicbom_zicboz_zicsr_zifencei_zihintpause_zawrs_zfh_zba_zbb_zve64f_svinval_svnapot_svpbmt",
-        "rv64imafdch_zic64b_zicbop_ziccamoa_zicntr_zihpm_za64rs_zaamo_zalrsc_zca_zcd_zcmop_zfa_zkt_zvkt_zvl128b_"
-        "smstateen_ssccptr_sscounterenw_sstc_sstvala_sstvecd_svade_svadu_svbare_svvptc_sdtrig",
+        "rv64imafdch_zic64b_zicbop_ziccamoa_zicntr_zihpm_za64rs_zaamo_zalrsc_zca_zcd_zcmop_zfa_zkt_zvkt_zvl128b",
+        "rv64imafdch_smstateen_ssccptr_sscounterenw_sstc_sstvala_sstvecd_svade_svadu_svbare_svvptc_sdtrig",
         "rv64imafdcsu",
         "RV64IMAFDC",
         "rv64i2p1m2p0a2p1f2p2d2p2c2p0_zicsr2p0_zifencei2p0",
