@@ -277,8 +277,8 @@ static void the_hash_sees_the_whole_monitor(void)
             unseen++;
         bytes[i] ^= 1;
     }
-    /* Padding after id, shmem_set, hsm_state and fence_done of each hart; after `closed` and the two locks. */
-    CHECK_EQ(unseen, 2 * (4 + 3 + 4 + 4) + 3 * 4);
+    /* Padding after id, shmem_set, hsm_state and hsm_fresh of each hart; after `closed` and the two locks. */
+    CHECK_EQ(unseen, 2 * (4 + 3 + 4 + 3) + 3 * 4);
     machine_destroy(m);
 }
 
