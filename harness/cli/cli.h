@@ -48,6 +48,7 @@ int cmd_check(const struct cli_command *command, int argc, char **argv);
 int cmd_dict(const struct cli_command *command, int argc, char **argv);
 int cmd_hunt(const struct cli_command *command, int argc, char **argv);
 int cmd_matrix(const struct cli_command *command, int argc, char **argv);
+int cmd_model(const struct cli_command *command, int argc, char **argv);
 int cmd_interleave(const struct cli_command *command, int argc, char **argv);
 int cmd_min(const struct cli_command *command, int argc, char **argv);
 int cmd_image(const struct cli_command *command, int argc, char **argv);

@@ -39,6 +39,7 @@ bool ref_create(struct world *w)
     w->oracle_state->ref = r;
     if (r == NULL)
         return false;
+    r->flipped = REF_NO_RULE;
     r->frames = w->machine->config.window_pages;
     r->frame = calloc(r->frames, sizeof(*r->frame));
     r->agreed = calloc(r->frames, sizeof(*r->agreed));
@@ -85,6 +86,44 @@ void ref_reset(struct world *w)
     r->lost = false;
     r->disagrees = false;
     r->judged = 0;
+}
+
+void ref_flip(struct world *w, uint32_t rule)
+{
+    ref_of(w)->flipped = rule;
+}
+
+const char *ref_rule_text(uint32_t rule, char *text, size_t max)
+{
+    static const char *const rows[] = {
+#define REF_STATES(name, initializing, runnable, dead) #name,
+#include "harness/oracles/ref_rules.def"
+    };
+    static const char *const rules[] = {
+#define REF_RULE(name, text) #name ": " text,
+#include "harness/oracles/ref_rules.def"
+    };
+    static const char *const states[] = {"initializing", "runnable", "dead"};
+
+    if (rule < RULE_STATES_END) {
+        snprintf(text, max, "%s of a TVM that is %s", rows[rule / 3], states[rule % 3]);
+        return text;
+    }
+    if (rule == RULE_STATES_END || rule >= RULE_COUNT)
+        return NULL;
+    snprintf(text, max, "%s", rules[rule - RULE_STATES_END - 1]);
+    return text;
+}
+
+bool ref_state_allows(const struct ref *r, enum ref_state_row row, uint32_t state)
+{
+    static const bool allowed[][3] = {
+#define REF_STATES(name, initializing, runnable, dead) {initializing, runnable, dead},
+#include "harness/oracles/ref_rules.def"
+    };
+    uint32_t column = state - REF_INITIALIZING;
+
+    return ref_holds(r, 3 * row + column, allowed[row][column]);
 }
 
 /* --- the monitor's state against the model's -------------------------------------------------------------------- */
@@ -272,7 +311,13 @@ static void compare_tvms(struct world *w, bool everything, uint64_t id)
 void ref_after(struct world *w)
 {
     struct ref *r = ref_of(w);
+    const struct ref_entry *e = &r->entry[w->oracle_state->hart];
 
+    if (w->machine->halted && !r->lost) {
+        if (e->open && e->answer.kind != ANSWER_HALT)
+            say(w, S5_MODEL, "way", "the system was reset, and the model does not say so");
+        r->lost = true;
+    }
     if (r->disagrees)
         oracle_report(w, ORACLE_REF, r->severity, r->property, "%s", r->text);
     r->disagrees = false;
@@ -328,9 +373,15 @@ static void follow_frames(struct world *w)
     if (!any)
         return;
     r->frames_moved = true;
-    for (uint32_t f = 0; f < r->frames; f++)
-        if (followed_owner(r, m, &m->page[f]) || (r->frame[f].state >= FRAME_PGD && r->tvm[r->frame[f].tvm].followed))
-            r->frame[f].state = (uint8_t)frame_state(m->page[f].state);
+    for (uint32_t f = 0; f < r->frames; f++) {
+        const struct page_record *page = &m->page[f];
+        const struct ref_tvm *owner =
+            followed_owner(r, m, page) ? ref_tvm_by_id(r, m->tvm[page->owner % MONITOR_MAX_TVMS].id) : NULL;
+        if (owner != NULL)
+            r->frame[f].tvm = (uint8_t)ref_tvm_index(r, owner);
+        if (owner != NULL || (r->frame[f].state >= FRAME_PGD && r->tvm[r->frame[f].tvm].followed))
+            r->frame[f].state = (uint8_t)frame_state(page->state);
+    }
 }
 
 /* State in which the monitor left the vCPU that was on this hart. */
@@ -346,6 +397,14 @@ static uint32_t vcpu_state_now(const struct world *w, const struct ref_tvm *t, u
     return REF_VCPU_DEAD;
 }
 
+/* vCPUs that one of a promoted TVM has started. */
+static void follow_vcpus(struct world *w, struct ref_tvm *t)
+{
+    for (uint32_t i = 0; t->followed && i < REF_VCPUS; i++)
+        if (t->vcpu[i].state == REF_VCPU_STOPPED && vcpu_state_now(w, t, i) == REF_VCPU_RUNNABLE)
+            t->vcpu[i].state = REF_VCPU_RUNNABLE;
+}
+
 static void follow(struct world *w, uint32_t hart, const struct ref_entry *e)
 {
     struct ref *r = ref_of(w);
@@ -356,6 +415,11 @@ static void follow(struct world *w, uint32_t hart, const struct ref_entry *e)
 
     if (promote && (int64_t)x[A0] == SBI_SUCCESS)
         follow_new_tvm(w, x[A1]);
+    if (!e->from_guest && in_guest && h->tvm == REF_TVMS) {
+        struct ref_tvm *t = ref_tvm_by_id(r, e->x[A0]);
+        if (t != NULL && e->x[A1] < REF_VCPUS)
+            ref_guest_entered(r, hart, t, (uint32_t)e->x[A1]);
+    }
     if (e->from_guest && h->tvm < REF_TVMS && !in_guest) {
         struct ref_tvm *t = &r->tvm[h->tvm];
         struct ref_vcpu *v = &t->vcpu[h->vcpu];
@@ -366,6 +430,7 @@ static void follow(struct world *w, uint32_t hart, const struct ref_entry *e)
                   : cause == CAUSE_STORE_FAULT ? WAIT_STORE
                                                : WAIT_ECALL;
         ref_guest_left(r, hart, state);
+        follow_vcpus(w, t);
     }
     follow_frames(w);
 }
@@ -460,11 +525,13 @@ static void compare_exit(struct world *w, uint32_t hart, const struct ref_answer
 /* Did the hart end up where the answer says? */
 static bool same_way(struct world *w, uint32_t hart, const struct ref_entry *e)
 {
-    static const char *const ways[] = {"nothing", "an answer", "the guest", "the guest", "an exit", "a parked hart"};
+    static const char *const ways[] = {"nothing", "an answer",     "the guest", "the guest",
+                                       "an exit", "a parked hart", "a reset"};
     bool in_guest = machine_in_guest(w->machine, hart);
     bool parked = w->machine->hart[hart].parked;
     enum ref_answer_kind kind = e->answer.kind;
-    bool right = kind == ANSWER_PARK                       ? parked
+    bool right = kind == ANSWER_HALT                       ? false
+                 : kind == ANSWER_PARK                     ? parked
                  : kind == ANSWER_EXIT                     ? !in_guest && !parked
                  : kind == ANSWER_RESULT && !e->from_guest ? !in_guest && !parked
                                                            : in_guest;

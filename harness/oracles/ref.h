@@ -119,7 +119,8 @@ enum ref_answer_kind {
     ANSWER_ENTER,   /* the host's call enters the guest */
     ANSWER_RESUME,  /* the guest goes on, with whatever was delivered to it */
     ANSWER_EXIT,    /* the guest leaves: value, scause, stval, htval, htinst, a */
-    ANSWER_PARK     /* the hart is given back */
+    ANSWER_PARK,    /* the hart is given back */
+    ANSWER_HALT     /* the system is reset: nothing comes after it */
 };
 
 struct ref_answer {
@@ -150,13 +151,30 @@ struct ref {
     uint64_t fence;
     struct ref_hart hart[MONITOR_MAX_HARTS];
     struct ref_entry entry[MONITOR_MAX_HARTS];
-    bool lost;       /* something happened that the model does not follow: silent until reset */
-    uint32_t judged; /* answers compared since reset */
-    bool disagrees;  /* in this step, as the rest says: reported when no other oracle knows better */
+    uint32_t flipped; /* the rule that is turned around, REF_NO_RULE normally; survives a reset */
+    bool lost;        /* something happened that the model does not follow: silent until reset */
+    uint32_t judged;  /* answers compared since reset */
+    bool disagrees;   /* in this step, as the rest says: reported when no other oracle knows better */
     enum severity severity;
     const char *property;
     char text[160];
 };
+
+/* Numbers of the rules that can be turned around: each call x state, then each rule. */
+enum ref_state_row {
+#define REF_STATES(name, initializing, runnable, dead) ROW_##name,
+#include "harness/oracles/ref_rules.def"
+    ROW_COUNT
+};
+
+enum ref_rule {
+    RULE_STATES_END = 3 * ROW_COUNT, /* before it: 3 * row + state - REF_INITIALIZING */
+#define REF_RULE(name, text) RULE_##name,
+#include "harness/oracles/ref_rules.def"
+    RULE_COUNT
+};
+
+#define REF_NO_RULE UINT32_MAX
 
 /* Trap that brought a hart into the monitor. */
 struct ref_trap {
@@ -181,6 +199,8 @@ struct ref_answer ref_guest_trap(struct world *w, uint32_t hart, const struct re
 
 struct ref *ref_of(const struct world *w);
 
+/* vCPU `vcpu` of `t` runs on `hart` from now on. */
+void ref_guest_entered(struct ref *r, uint32_t hart, struct ref_tvm *t, uint32_t vcpu);
 /* The vCPU on `hart` has left it and is in `state` now. */
 void ref_guest_left(struct ref *r, uint32_t hart, uint32_t state);
 
@@ -193,6 +213,20 @@ static inline struct ref_answer answer_value(uint64_t value)
 {
     return (struct ref_answer){.kind = ANSWER_RESULT, .value = value};
 }
+
+/* Turn rule `rule` around in the model of this world, or none with REF_NO_RULE. */
+void ref_flip(struct world *w, uint32_t rule);
+/* What rule `rule` says, written into `text`; NULL when there is no such rule. */
+const char *ref_rule_text(uint32_t rule, char *text, size_t max);
+
+/* Does the rule hold? */
+static inline bool ref_holds(const struct ref *r, uint32_t rule, bool condition)
+{
+    return condition != (r->flipped == rule);
+}
+
+/* May the call be made on a TVM in this state? */
+bool ref_state_allows(const struct ref *r, enum ref_state_row row, uint32_t state);
 
 /* --- state (ref_state.c) ---------------------------------------------------------------------------------------- */
 

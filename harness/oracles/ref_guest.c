@@ -20,9 +20,10 @@
 #define VSIP_SOFTWARE 2u
 
 #define SUSPEND_LAST_RESERVED 0x0fffffffu
-#define SUSPEND_PLATFORM_LAST 0x7fffffffu
-#define SUSPEND_NON_RETENTIVE 0x80000000u
-#define SUSPEND_NON_RETENTIVE_LAST_RESERVED 0x8fffffffu
+#define SUSPEND_KIND 0x7fffffffu /* bit 31: whether registers are kept */
+
+/* Inside of a handler: does rule `name` hold, of which the model says `condition`? */
+#define HOLDS(name, condition) ref_holds(c->r, RULE_##name, (condition))
 
 struct guest {
     struct world *w;
@@ -104,7 +105,7 @@ static struct ref_answer send_ipi(const struct guest *c)
 {
     struct ref_answer answer = answer_value(0);
 
-    if (!mask_valid(c))
+    if (!HOLDS(guest_mask, mask_valid(c)))
         return answer_error(SBI_ERR_INVALID_PARAM);
     for (uint32_t i = 0; i < REF_VCPUS; i++) {
         uint32_t state = c->t->vcpu[i].state;
@@ -124,24 +125,29 @@ static bool entry_valid(const struct guest *c, uint64_t pc)
 
 static struct ref_answer hart_start(const struct guest *c)
 {
-    if (c->a[0] >= REF_VCPUS || c->t->vcpu[c->a[0]].state == REF_VCPU_ABSENT)
+    struct ref_vcpu *target = &c->t->vcpu[c->a[0] % REF_VCPUS];
+
+    if (!HOLDS(guest_start_id,
+               c->a[0] < REF_VCPUS && target->state != REF_VCPU_ABSENT && target->state != REF_VCPU_DEAD))
         return answer_error(SBI_ERR_INVALID_PARAM);
-    if (c->t->vcpu[c->a[0]].state == REF_VCPU_DEAD)
-        return answer_error(SBI_ERR_INVALID_PARAM);
-    if (c->t->vcpu[c->a[0]].state != REF_VCPU_STOPPED)
+    if (!HOLDS(guest_start_stopped, target->state == REF_VCPU_STOPPED))
         return answer_error(SBI_ERR_ALREADY_AVAILABLE);
-    if (!c->t->followed && !entry_valid(c, c->a[1]))
+    if (c->t->followed) /* its regions are not the model's */
+        return unknown;
+    if (!HOLDS(guest_start_address, entry_valid(c, c->a[1])))
         return answer_error(SBI_ERR_INVALID_ADDRESS);
-    c->t->vcpu[c->a[0]].state = REF_VCPU_RUNNABLE;
+    target->state = REF_VCPU_RUNNABLE;
     return exit_call(c, 1, 0, REF_VCPU_RUNNABLE);
 }
 
 static struct ref_answer hart_status(const struct guest *c)
 {
-    if (c->a[0] >= REF_VCPUS)
+    const struct ref_vcpu *target = &c->t->vcpu[c->a[0] % REF_VCPUS];
+
+    if (!HOLDS(guest_status_id, c->a[0] < REF_VCPUS && target->state != REF_VCPU_ABSENT))
         return answer_error(SBI_ERR_INVALID_PARAM);
-    switch ((enum ref_vcpu_state)c->t->vcpu[c->a[0]].state) {
-    case REF_VCPU_ABSENT: return answer_error(SBI_ERR_INVALID_PARAM);
+    switch ((enum ref_vcpu_state)target->state) {
+    case REF_VCPU_ABSENT: break;
     case REF_VCPU_STOPPED:
     case REF_VCPU_DEAD: return answer_value(SBI_HSM_STOPPED);
     case REF_VCPU_SUSPENDED: return answer_value(SBI_HSM_SUSPENDED);
@@ -165,15 +171,13 @@ static struct ref_answer hart_suspend(const struct guest *c)
 {
     uint32_t type = (uint32_t)c->a[0];
 
-    if (type != 0 && type <= SUSPEND_LAST_RESERVED)
-        return answer_error(SBI_ERR_INVALID_PARAM);
-    if (type > SUSPEND_NON_RETENTIVE && type <= SUSPEND_NON_RETENTIVE_LAST_RESERVED)
-        return answer_error(SBI_ERR_INVALID_PARAM);
-    if (type != 0 && type != SUSPEND_NON_RETENTIVE)
-        return answer_error(SBI_ERR_NOT_SUPPORTED);
+    uint32_t kind = type & SUSPEND_KIND;
+
+    if (!HOLDS(guest_suspend_type, kind == 0))
+        return answer_error(kind <= SUSPEND_LAST_RESERVED ? SBI_ERR_INVALID_PARAM : SBI_ERR_NOT_SUPPORTED);
     if (type != 0 && c->t->followed)
         return unknown;
-    if (type != 0 && !entry_valid(c, c->a[1]))
+    if (type != 0 && !HOLDS(guest_suspend_address, entry_valid(c, c->a[1])))
         return answer_error(SBI_ERR_INVALID_ADDRESS);
     if (awake(c))
         return type == 0 ? answer_value(0) : answer_error(SBI_ERR_FAILED);
@@ -187,7 +191,7 @@ static struct ref_answer system_reset(const struct guest *c)
 
     if (type >= 0xf0000000u)
         return answer_error(SBI_ERR_NOT_SUPPORTED);
-    if (type > 2 || (reason > 1 && reason < 0xe0000000u))
+    if (!HOLDS(guest_reset_type, type <= 2) || !HOLDS(guest_reset_reason, reason <= 1 || reason >= 0xe0000000u))
         return answer_error(SBI_ERR_INVALID_PARAM);
     c->t->state = REF_DEAD;
     struct ref_answer answer = exit_call(c, 2, 1, REF_VCPU_DEAD);
@@ -202,8 +206,8 @@ static struct ref_answer console(const struct guest *c)
 
     if (c->a[0] == 0)
         return answer_value(0);
-    if (c->a[2] != 0 || !ref_gpa_range(c->t, c->a[1], c->a[0], 1) ||
-        !ref_region_covers(c->t, c->a[1], c->a[0], shared, false))
+    if (!HOLDS(guest_console_buffer, c->a[2] == 0 && ref_gpa_range(c->t, c->a[1], c->a[0], 1) &&
+                                         ref_region_covers(c->t, c->a[1], c->a[0], shared, false)))
         return answer_error(SBI_ERR_INVALID_PARAM);
     c->v->wait = WAIT_ECALL;
     return exit_call(c, 3, 0, REF_VCPU_BLOCKED);
@@ -224,9 +228,9 @@ static struct ref_answer console_byte(const struct guest *c)
 /* What all calls on a range of guest addresses refuse; 0 when they do not. */
 static int64_t range_error(const struct guest *c)
 {
-    if (c->a[1] == 0 || c->a[1] % REF_PAGE != 0)
+    if (!HOLDS(guest_range_len, c->a[1] != 0 && c->a[1] % REF_PAGE == 0))
         return SBI_ERR_INVALID_PARAM;
-    return ref_gpa_range(c->t, c->a[0], c->a[1], REF_PAGE) ? 0 : SBI_ERR_INVALID_ADDRESS;
+    return HOLDS(guest_range, ref_gpa_range(c->t, c->a[0], c->a[1], REF_PAGE)) ? 0 : SBI_ERR_INVALID_ADDRESS;
 }
 
 static struct ref_answer add_mmio(const struct guest *c)
@@ -235,9 +239,9 @@ static struct ref_answer add_mmio(const struct guest *c)
 
     if (error != 0)
         return answer_error(error);
-    if (ref_region_overlaps(c->t, c->a[0], c->a[1]))
+    if (!HOLDS(mmio_disjoint, !ref_region_overlaps(c->t, c->a[0], c->a[1])))
         return answer_error(SBI_ERR_INVALID_ADDRESS);
-    if (!ref_region_put(c->t, c->a[0], c->a[1], REF_MMIO))
+    if (!HOLDS(mmio_room, ref_region_put(c->t, c->a[0], c->a[1], REF_MMIO)))
         return answer_error(SBI_ERR_FAILED);
     return exit_call(c, 2, 0, REF_VCPU_RUNNABLE);
 }
@@ -291,11 +295,12 @@ static struct ref_answer change_region(const struct guest *c, bool share)
 
     if (error != 0)
         return answer_error(error);
-    if (!ref_region_covers(c->t, c->a[0], c->a[1], 1u << from, false))
+    if (!HOLDS(share_type, ref_region_covers(c->t, c->a[0], c->a[1], 1u << from, false)))
         return answer_error(SBI_ERR_INVALID_PARAM);
-    if (splits(c->t, gfn, count) > c->t->pool)
+    if (!HOLDS(share_tables, splits(c->t, gfn, count) <= c->t->pool))
         return answer_error(SBI_ERR_FAILED);
-    if (!ref_region_put(c->t, c->a[0], c->a[1], share ? REF_CONFIDENTIAL_REMOVABLE : REF_SHARED_REMOVABLE))
+    if (!HOLDS(share_room,
+               ref_region_put(c->t, c->a[0], c->a[1], share ? REF_CONFIDENTIAL_REMOVABLE : REF_SHARED_REMOVABLE)))
         return answer_error(SBI_ERR_FAILED);
     split(c->t, gfn);
     split(c->t, gfn + count);
@@ -310,7 +315,7 @@ static struct ref_answer interrupt(const struct guest *c)
 {
     uint64_t id = c->a[0];
 
-    if (id != UINT64_MAX && id != 10 && (id < 13 || id > 63))
+    if (!HOLDS(interrupt_id, id == UINT64_MAX || id == 10 || (id >= 13 && id <= 63)))
         return answer_error(SBI_ERR_INVALID_PARAM);
     return exit_call(c, 1, 0, REF_VCPU_RUNNABLE);
 }
@@ -369,7 +374,7 @@ struct ref_answer ref_guest_call(struct world *w, uint32_t hart, const uint64_t 
     case CALL_guest_rfence_fence_i:
     case CALL_guest_rfence_sfence_vma:
     case CALL_guest_rfence_sfence_vma_asid:
-        return mask_valid(c) ? answer_value(0) : answer_error(SBI_ERR_INVALID_PARAM);
+        return HOLDS(guest_mask, mask_valid(c)) ? answer_value(0) : answer_error(SBI_ERR_INVALID_PARAM);
     case CALL_guest_hsm_hart_start: return hart_start(c);
     case CALL_guest_hsm_hart_stop: return exit_call(c, 0, 1, REF_VCPU_STOPPED);
     case CALL_guest_hsm_hart_get_status: return hart_status(c);
@@ -400,7 +405,8 @@ static struct ref_answer fault(const struct guest *c, const struct ref_trap *tra
 {
     uint64_t page = trap->tval2 << 2 & ~(REF_PAGE - 1);
     const struct ref_run *run = ref_run_at(c->t, page / REF_PAGE);
-    bool implicit = (trap->tinst & ~UINT64_C(0x1020)) == 0x2000;
+    /* Standard hardware has four values here that are no instruction; whatever else is none is taken for one of them. */
+    bool implicit = trap->tinst != 0 && (trap->tinst & 1) == 0;
     bool mapped = run != NULL && !run->blocked;
     /* tval2 loses the top two bits of nothing: an address beyond the width belongs to no region. */
     int region = trap->tval2 >> 54 != 0 ? -1 : ref_region_at(c->t, page);

@@ -13,6 +13,9 @@
 #define MAX_DBCN UINT64_C(4096)
 #define CONVERT_OVERFLOW (UINT64_MAX / REF_PAGE) /* largest number of 4 KiB units whose bytes can be counted */
 
+/* Inside of a handler: does rule `name` hold, of which the model says `condition`? */
+#define HOLDS(name, condition) ref_holds(c->r, RULE_##name, (condition))
+
 struct host {
     struct world *w;
     struct ref *r;
@@ -58,12 +61,12 @@ static struct ref_answer probe(const struct host *c)
 
 static struct ref_answer hart_start(const struct host *c)
 {
-    if (c->a[0] >= c->w->machine->config.harts)
+    if (!HOLDS(start_hartid, c->a[0] < c->w->machine->config.harts))
         return answer_error(SBI_ERR_INVALID_PARAM);
-    struct ref_hart *target = &c->r->hart[c->a[0]];
-    if (target->hsm != SBI_HSM_STOPPED)
+    struct ref_hart *target = &c->r->hart[c->a[0] % MONITOR_MAX_HARTS];
+    if (!HOLDS(start_stopped, target->hsm == SBI_HSM_STOPPED))
         return answer_error(SBI_ERR_ALREADY_AVAILABLE);
-    if (!ref_host_range(c->w, c->a[1], 2, 2))
+    if (!HOLDS(start_address, ref_host_range(c->w, c->a[1], 2, 2)))
         return answer_error(SBI_ERR_INVALID_ADDRESS);
     /* It starts within this call on the simulated machine, up to date with the fence. */
     target->hsm = SBI_HSM_STARTED;
@@ -80,9 +83,9 @@ static struct ref_answer hart_stop(const struct host *c)
 
 static struct ref_answer hart_status(const struct host *c)
 {
-    if (c->a[0] >= c->w->machine->config.harts)
+    if (!HOLDS(status_hartid, c->a[0] < c->w->machine->config.harts))
         return answer_error(SBI_ERR_INVALID_PARAM);
-    return answer_value(c->r->hart[c->a[0]].hsm);
+    return answer_value(c->r->hart[c->a[0] % MONITOR_MAX_HARTS].hsm);
 }
 
 /* When it wakes is the machine's business; what it may not ask for is not. */
@@ -91,9 +94,9 @@ static struct ref_answer hart_suspend(const struct host *c)
     uint32_t type = (uint32_t)c->a[0];
     uint32_t kind = type & 0x7fffffffu;
 
-    if (kind != 0)
+    if (!HOLDS(suspend_type, kind == 0))
         return answer_error(kind < 0x10000000u ? SBI_ERR_INVALID_PARAM : SBI_ERR_NOT_SUPPORTED);
-    if (type != 0 && !ref_host_range(c->w, c->a[1], 2, 2))
+    if (type != 0 && !HOLDS(suspend_address, ref_host_range(c->w, c->a[1], 2, 2)))
         return answer_error(SBI_ERR_INVALID_ADDRESS);
     if (type != 0)
         c->hart->shmem = false;
@@ -108,13 +111,14 @@ static struct ref_answer system_reset(const struct host *c)
 
     if (type >= 0xf0000000u)
         return answer_error(SBI_ERR_NOT_SUPPORTED);
-    if (type > 2 || (reason > 1 && reason < 0xe0000000u))
+    if (!HOLDS(reset_type, type <= 2) || !HOLDS(reset_reason, reason <= 1 || reason >= 0xe0000000u))
         return answer_error(SBI_ERR_INVALID_PARAM);
+    bool idle = true;
     for (uint32_t i = 0; i < REF_TVMS; i++)
-        if (c->r->tvm[i].running != 0)
-            return answer_error(SBI_ERR_FAILED);
-    c->r->lost = true;
-    return (struct ref_answer){.kind = ANSWER_UNKNOWN};
+        idle = idle && c->r->tvm[i].running == 0;
+    if (!HOLDS(reset_idle, idle))
+        return answer_error(SBI_ERR_FAILED);
+    return (struct ref_answer){.kind = ANSWER_HALT};
 }
 
 static struct ref_answer console(const struct host *c, bool write)
@@ -123,7 +127,7 @@ static struct ref_answer console(const struct host *c, bool write)
 
     if (c->a[0] == 0)
         return answer;
-    if (c->a[2] != 0 || !ref_host_range(c->w, c->a[1], c->a[0], 1))
+    if (!HOLDS(console_buffer, c->a[2] == 0 && ref_host_range(c->w, c->a[1], c->a[0], 1)))
         return answer_error(SBI_ERR_INVALID_PARAM);
     answer.value = c->a[0] < MAX_DBCN ? c->a[0] : MAX_DBCN;
     answer.any_value = !write;
@@ -132,15 +136,15 @@ static struct ref_answer console(const struct host *c, bool write)
 
 static struct ref_answer set_shmem(const struct host *c)
 {
-    if (c->a[2] != 0)
+    if (!HOLDS(shmem_flags, c->a[2] == 0))
         return answer_error(SBI_ERR_INVALID_PARAM);
     if (c->a[0] == UINT64_MAX && c->a[1] == UINT64_MAX) {
         c->hart->shmem = false;
         return answer_value(0);
     }
-    if (c->a[0] % REF_PAGE != 0)
+    if (!HOLDS(shmem_aligned, c->a[0] % REF_PAGE == 0))
         return answer_error(SBI_ERR_INVALID_PARAM);
-    if (c->a[1] != 0 || !ref_host_range(c->w, c->a[0], NACL_SHMEM_SIZE, REF_PAGE))
+    if (!HOLDS(shmem_memory, c->a[1] == 0 && ref_host_range(c->w, c->a[0], NACL_SHMEM_SIZE, REF_PAGE)))
         return answer_error(SBI_ERR_INVALID_ADDRESS);
     c->hart->shmem = true;
     c->hart->shmem_base = c->a[0];
@@ -151,24 +155,27 @@ static struct ref_answer set_shmem(const struct host *c)
 
 static struct ref_answer tsm_info(const struct host *c)
 {
-    if (c->a[1] < 48)
+    if (!HOLDS(info_len, c->a[1] >= 48))
         return answer_error(SBI_ERR_INVALID_PARAM);
-    if (!ref_host_range(c->w, c->a[0], 48, 4))
+    if (!HOLDS(info_address, ref_host_range(c->w, c->a[0], 48, 4)))
         return answer_error(SBI_ERR_INVALID_ADDRESS);
     return answer_value(48);
 }
 
 static struct ref_answer convert(const struct host *c)
 {
-    uint32_t first;
+    uint32_t first = 0;
 
-    if (c->a[1] == 0 || c->a[1] > CONVERT_OVERFLOW)
+    if (!HOLDS(convert_count, c->a[1] != 0 && c->a[1] <= CONVERT_OVERFLOW))
         return answer_error(SBI_ERR_INVALID_PARAM);
-    if (!ref_window_range(c->w, c->a[0], c->a[1], REF_PAGE, &first))
+    bool inside = ref_window_range(c->w, c->a[0], c->a[1], REF_PAGE, &first);
+    if (!HOLDS(convert_window, inside) || !inside)
         return answer_error(SBI_ERR_INVALID_ADDRESS);
+    bool all = true;
     for (uint64_t i = 0; i < c->a[1]; i++)
-        if (c->r->frame[first + i].state != FRAME_NONCONF)
-            return answer_error(SBI_ERR_INVALID_ADDRESS);
+        all = all && c->r->frame[first + i].state == FRAME_NONCONF;
+    if (!HOLDS(convert_nonconf, all))
+        return answer_error(SBI_ERR_INVALID_ADDRESS);
     c->r->frames_moved = true;
     for (uint64_t i = 0; i < c->a[1]; i++)
         c->r->frame[first + i] = (struct ref_frame){.state = FRAME_CONVERTING, .version = c->r->fence};
@@ -177,24 +184,29 @@ static struct ref_answer convert(const struct host *c)
 
 static struct ref_answer reclaim(const struct host *c)
 {
-    uint32_t first;
+    uint32_t first = 0;
 
-    if (c->a[1] == 0 || c->a[1] > CONVERT_OVERFLOW)
+    if (!HOLDS(reclaim_count, c->a[1] != 0 && c->a[1] <= CONVERT_OVERFLOW))
         return answer_error(SBI_ERR_INVALID_PARAM);
-    if (!ref_window_range(c->w, c->a[0], c->a[1], REF_PAGE, &first))
+    bool inside = ref_window_range(c->w, c->a[0], c->a[1], REF_PAGE, &first);
+    if (!HOLDS(reclaim_window, inside) || !inside)
         return answer_error(SBI_ERR_INVALID_ADDRESS);
+    bool all = true;
     for (uint64_t i = 0; i < c->a[1]; i++)
-        if (c->r->frame[first + i].state != FRAME_NONCONF && !ref_frame_free(c->w, first + (uint32_t)i))
-            return answer_error(SBI_ERR_INVALID_ADDRESS);
+        all = all && (c->r->frame[first + i].state == FRAME_NONCONF || ref_frame_free(c->w, first + (uint32_t)i));
+    if (!HOLDS(reclaim_free, all))
+        return answer_error(SBI_ERR_INVALID_ADDRESS);
     ref_frames_give(c->r, first, c->a[1], FRAME_NONCONF, 0);
     return answer_value(c->a[1]);
 }
 
 static struct ref_answer global_fence(const struct host *c)
 {
+    bool idle = true;
     for (uint32_t h = 0; h < c->w->machine->config.harts; h++)
-        if (ref_online(c->r, h) && c->r->hart[h].seen < c->r->fence)
-            return answer_error(SBI_ERR_ALREADY_STARTED);
+        idle = idle && (!ref_online(c->r, h) || c->r->hart[h].seen == c->r->fence);
+    if (!HOLDS(global_fence_idle, idle))
+        return answer_error(SBI_ERR_ALREADY_STARTED);
     c->hart->seen = ++c->r->fence;
     return answer_value(0);
 }
@@ -209,23 +221,25 @@ static struct ref_answer local_fence(const struct host *c)
 
 static struct ref_answer create(const struct host *c)
 {
-    uint32_t root, state;
+    uint32_t root = 0;
+    uint32_t state = 0;
 
-    if (c->a[1] < 16)
+    if (!HOLDS(create_len, c->a[1] >= 16))
         return answer_error(SBI_ERR_INVALID_PARAM);
-    if (!ref_host_range(c->w, c->a[0], 16, 1))
+    if (!HOLDS(create_params, ref_host_range(c->w, c->a[0], 16, 1)))
         return answer_error(SBI_ERR_INVALID_ADDRESS);
-    if (!ref_window_range(c->w, host_word(c->w, c->a[0]), 4, 4 * REF_PAGE, &root) ||
-        !ref_window_range(c->w, host_word(c->w, c->a[0] + 8), TVM_STATE_PAGES, REF_PAGE, &state))
+    bool have_root = ref_window_range(c->w, host_word(c->w, c->a[0]), 4, 4 * REF_PAGE, &root);
+    bool have_state = ref_window_range(c->w, host_word(c->w, c->a[0] + 8), TVM_STATE_PAGES, REF_PAGE, &state);
+    if (!HOLDS(create_root, have_root) || !HOLDS(create_state, have_state) || !have_root || !have_state)
         return answer_error(SBI_ERR_INVALID_ADDRESS);
-    if (root < state + TVM_STATE_PAGES && state < root + 4)
+    if (!HOLDS(create_disjoint, root >= state + TVM_STATE_PAGES || state >= root + 4))
         return answer_error(SBI_ERR_INVALID_ADDRESS);
-    if (!ref_frames_free(c->w, root, 4) || !ref_frames_free(c->w, state, TVM_STATE_PAGES))
+    if (!HOLDS(create_free, ref_frames_free(c->w, root, 4) && ref_frames_free(c->w, state, TVM_STATE_PAGES)))
         return answer_error(SBI_ERR_INVALID_ADDRESS);
     uint32_t index = 0;
     while (index < REF_TVMS && c->r->tvm[index].state != REF_ABSENT)
         index++;
-    if (index == REF_TVMS)
+    if (!HOLDS(create_slot, index < REF_TVMS) || index == REF_TVMS)
         return answer_error(SBI_ERR_FAILED);
 
     struct ref_tvm *t = &c->r->tvm[index];
@@ -240,11 +254,11 @@ static struct ref_answer create(const struct host *c)
 
 static struct ref_answer finalize(const struct host *c, struct ref_tvm *t)
 {
-    if (t->state != REF_INITIALIZING)
+    if (!ref_state_allows(c->r, ROW_finalize_tvm, t->state))
         return answer_error(SBI_ERR_INVALID_PARAM);
-    if (c->a[3] != 0 && !ref_host_range(c->w, c->a[3], 64, 64))
+    if (!HOLDS(finalize_identity, c->a[3] == 0 || ref_host_range(c->w, c->a[3], 64, 64)))
         return answer_error(SBI_ERR_INVALID_PARAM);
-    if (t->vcpu[0].state == REF_VCPU_ABSENT)
+    if (!HOLDS(finalize_boot_vcpu, t->vcpu[0].state != REF_VCPU_ABSENT))
         return answer_error(SBI_ERR_FAILED);
     t->state = REF_RUNNABLE;
     t->vcpu[0].state = REF_VCPU_RUNNABLE;
@@ -255,7 +269,9 @@ static struct ref_answer destroy(const struct host *c, struct ref_tvm *t)
 {
     uint32_t index = ref_tvm_index(c->r, t);
 
-    if (t->running != 0)
+    if (!ref_state_allows(c->r, ROW_destroy_tvm, t->state))
+        return answer_error(SBI_ERR_INVALID_PARAM);
+    if (!HOLDS(destroy_idle, t->running == 0))
         return answer_error(SBI_ERR_FAILED);
     c->r->frames_moved = true;
     for (uint32_t i = 0; i < c->r->frames; i++)
@@ -267,14 +283,15 @@ static struct ref_answer destroy(const struct host *c, struct ref_tvm *t)
 
 static struct ref_answer create_vcpu(const struct host *c, struct ref_tvm *t)
 {
-    uint32_t frame;
+    uint32_t frame = 0;
+    bool unused = c->a[1] < REF_VCPUS && t->vcpu[c->a[1]].state == REF_VCPU_ABSENT;
 
-    if (t->state != REF_INITIALIZING)
+    if (!ref_state_allows(c->r, ROW_create_tvm_vcpu, t->state))
         return answer_error(SBI_ERR_INVALID_PARAM);
-    if (c->a[1] >= REF_VCPUS || t->vcpu[c->a[1]].state != REF_VCPU_ABSENT)
+    if (!HOLDS(vcpu_id, unused) || c->a[1] >= REF_VCPUS)
         return answer_error(SBI_ERR_INVALID_PARAM);
-    if (!ref_window_range(c->w, c->a[2], TVM_VCPU_STATE_PAGES, REF_PAGE, &frame) ||
-        !ref_frames_free(c->w, frame, TVM_VCPU_STATE_PAGES))
+    bool inside = ref_window_range(c->w, c->a[2], TVM_VCPU_STATE_PAGES, REF_PAGE, &frame);
+    if (!HOLDS(vcpu_frame, inside && ref_frames_free(c->w, frame, TVM_VCPU_STATE_PAGES)) || !inside)
         return answer_error(SBI_ERR_INVALID_ADDRESS);
     ref_frames_give(c->r, frame, TVM_VCPU_STATE_PAGES, FRAME_VHCS, ref_tvm_index(c->r, t));
     t->vcpu[c->a[1]] = (struct ref_vcpu){.state = REF_VCPU_STOPPED, .frame = frame};
@@ -287,36 +304,44 @@ static struct ref_answer answer_change(const struct host *c, struct ref_tvm *t, 
     bool share = v->wait == WAIT_SHARE;
     bool agreed = host_word(c->w, c->hart->shmem_base + NACL_GPR_OFFSET(A0)) == 0;
 
-    if (agreed && !ref_unmapped(t, v->gpa / REF_PAGE, v->len / REF_PAGE))
+    if (!HOLDS(run_empty, !agreed || ref_unmapped(t, v->gpa / REF_PAGE, v->len / REF_PAGE)))
         return answer_error(SBI_ERR_INVALID_PARAM);
     ref_region_put(t, v->gpa, v->len, share == agreed ? REF_SHARED : REF_CONFIDENTIAL);
     return (struct ref_answer){.kind = ANSWER_ENTER};
+}
+
+void ref_guest_entered(struct ref *r, uint32_t hart, struct ref_tvm *t, uint32_t vcpu)
+{
+    struct ref_vcpu *v = &t->vcpu[vcpu];
+
+    v->state = REF_VCPU_RUNNING;
+    v->wait = WAIT_NOTHING;
+    v->entered = t->fence;
+    t->running++;
+    t->running_now++;
+    r->hart[hart].tvm = ref_tvm_index(r, t);
+    r->hart[hart].vcpu = vcpu;
 }
 
 static struct ref_answer run(const struct host *c, struct ref_tvm *t)
 {
     struct ref_answer answer = {.kind = ANSWER_ENTER};
 
-    if (t->state != REF_RUNNABLE || c->a[1] >= REF_VCPUS)
+    if (!ref_state_allows(c->r, ROW_run_tvm_vcpu, t->state) || c->a[1] >= REF_VCPUS)
         return answer_error(SBI_ERR_INVALID_PARAM);
     struct ref_vcpu *v = &t->vcpu[c->a[1]];
-    if (v->state != REF_VCPU_RUNNABLE && v->state != REF_VCPU_BLOCKED && v->state != REF_VCPU_SUSPENDED)
+    bool can = v->state == REF_VCPU_RUNNABLE || v->state == REF_VCPU_BLOCKED || v->state == REF_VCPU_SUSPENDED;
+    if (!HOLDS(run_vcpu, can))
         return answer_error(SBI_ERR_INVALID_PARAM);
-    if (!c->hart->shmem)
+    if (!HOLDS(run_shmem, c->hart->shmem))
         return answer_error(SBI_ERR_NO_SHMEM);
-    if (!t->followed && (v->wait == WAIT_SHARE || v->wait == WAIT_UNSHARE))
-        answer = answer_change(c, t, v);
     if (t->followed && v->wait != WAIT_NOTHING)
-        answer.kind = ANSWER_UNKNOWN;
+        return (struct ref_answer){.kind = ANSWER_UNKNOWN};
+    if (v->wait == WAIT_SHARE || v->wait == WAIT_UNSHARE)
+        answer = answer_change(c, t, v);
     if (answer.kind == ANSWER_RESULT)
         return answer;
-    v->state = REF_VCPU_RUNNING;
-    v->wait = WAIT_NOTHING;
-    v->entered = t->fence;
-    t->running++;
-    t->running_now++;
-    c->hart->tvm = ref_tvm_index(c->r, t);
-    c->hart->vcpu = (uint32_t)c->a[1];
+    ref_guest_entered(c->r, c->h, t, (uint32_t)c->a[1]);
     return answer;
 }
 
@@ -327,24 +352,27 @@ static struct ref_answer add_region(const struct host *c, struct ref_tvm *t)
     uint64_t gpa = c->a[1];
     uint64_t len = c->a[2];
 
-    if (t->state != REF_INITIALIZING || len == 0 || len % REF_PAGE != 0)
+    if (!ref_state_allows(c->r, ROW_add_tvm_memory_region, t->state) ||
+        !HOLDS(region_len, len != 0 && len % REF_PAGE == 0))
         return answer_error(SBI_ERR_INVALID_PARAM);
-    if (!ref_gpa_range(t, gpa, len, REF_PAGE) || ref_region_overlaps(t, gpa, len))
+    if (!HOLDS(region_range, ref_gpa_range(t, gpa, len, REF_PAGE)) ||
+        !HOLDS(region_disjoint, !ref_region_overlaps(t, gpa, len)))
         return answer_error(SBI_ERR_INVALID_ADDRESS);
-    if (!ref_region_put(t, gpa, len, REF_CONFIDENTIAL))
+    if (!HOLDS(region_room, ref_region_put(t, gpa, len, REF_CONFIDENTIAL)))
         return answer_error(SBI_ERR_FAILED);
     return answer_value(0);
 }
 
 static struct ref_answer add_tables(const struct host *c, struct ref_tvm *t)
 {
-    uint32_t first;
+    uint32_t first = 0;
 
-    if (t->state != REF_INITIALIZING && t->state != REF_RUNNABLE)
+    if (!ref_state_allows(c->r, ROW_add_tvm_page_table_pages, t->state))
         return answer_error(SBI_ERR_INVALID_PARAM);
-    if (c->a[2] == 0 || c->a[2] > CONVERT_OVERFLOW)
+    if (!HOLDS(tables_count, c->a[2] != 0 && c->a[2] <= CONVERT_OVERFLOW))
         return answer_error(SBI_ERR_INVALID_PARAM);
-    if (!ref_window_range(c->w, c->a[1], c->a[2], REF_PAGE, &first) || !ref_frames_free(c->w, first, c->a[2]))
+    bool inside = ref_window_range(c->w, c->a[1], c->a[2], REF_PAGE, &first);
+    if (!HOLDS(tables_frames, inside && ref_frames_free(c->w, first, c->a[2])) || !inside)
         return answer_error(SBI_ERR_INVALID_ADDRESS);
     ref_frames_give(c->r, first, c->a[2], FRAME_PT, ref_tvm_index(c->r, t));
     t->pool += c->a[2];
@@ -366,27 +394,32 @@ static struct ref_answer map_pages(const struct host *c, struct ref_tvm *t, cons
     uint64_t bytes = unit * REF_PAGE;
     uint32_t first = 0;
 
-    if (t->state != (m->what == MAP_MEASURED ? REF_INITIALIZING : REF_RUNNABLE))
+    static const enum ref_state_row rows[] = {ROW_add_tvm_measured_pages, ROW_add_tvm_zero_pages,
+                                              ROW_add_tvm_shared_pages};
+
+    if (!ref_state_allows(c->r, rows[m->what], t->state))
         return answer_error(SBI_ERR_INVALID_PARAM);
-    if (m->type > 1 || m->count == 0 || m->count > UINT64_MAX / bytes)
+    if (!HOLDS(map_type, m->type <= 1) || !HOLDS(map_count, m->count != 0 && m->count <= UINT64_MAX / bytes))
         return answer_error(SBI_ERR_INVALID_PARAM);
     uint64_t len = m->count * bytes;
     uint64_t pages = m->count * unit;
     uint64_t gfn = m->gpa / REF_PAGE;
-    if (m->what == MAP_MEASURED && !ref_host_range(c->w, m->source, len, REF_PAGE))
+    if (m->what == MAP_MEASURED && !HOLDS(map_source, ref_host_range(c->w, m->source, len, REF_PAGE)))
         return answer_error(SBI_ERR_INVALID_ADDRESS);
-    if (m->what == MAP_SHARED && !ref_host_range(c->w, m->base, len, bytes))
+    if (m->what == MAP_SHARED && !HOLDS(map_shared, ref_host_range(c->w, m->base, len, bytes)))
         return answer_error(SBI_ERR_INVALID_ADDRESS);
-    if (m->what != MAP_SHARED &&
-        (!ref_window_range(c->w, m->base, pages, bytes, &first) || !ref_frames_free(c->w, first, pages)))
+    bool inside = m->what == MAP_SHARED || ref_window_range(c->w, m->base, pages, bytes, &first);
+    bool free = inside && (m->what == MAP_SHARED || ref_frames_free(c->w, first, pages));
+    if (m->what != MAP_SHARED && (!HOLDS(map_frames, free) || !inside))
         return answer_error(SBI_ERR_INVALID_ADDRESS);
     uint32_t types = m->what == MAP_MEASURED ? 1u << REF_CONFIDENTIAL
                      : m->what == MAP_ZERO   ? 1u << REF_CONFIDENTIAL | 1u << REF_CONFIDENTIAL_REMOVABLE
                                              : 1u << REF_SHARED;
-    if (!ref_gpa_range(t, m->gpa, len, bytes) || !ref_region_covers(t, m->gpa, len, types, true) ||
-        !ref_unmapped(t, gfn, pages))
+    if (!HOLDS(map_range, ref_gpa_range(t, m->gpa, len, bytes)) ||
+        !HOLDS(map_region, ref_region_covers(t, m->gpa, len, types, true)) ||
+        !HOLDS(map_unmapped, ref_unmapped(t, gfn, pages)))
         return answer_error(SBI_ERR_INVALID_ADDRESS);
-    if (ref_tables(t, gfn, pages, large, false) > t->pool)
+    if (!HOLDS(map_tables, ref_tables(t, gfn, pages, large, false) <= t->pool))
         return answer_error(SBI_ERR_OUT_OF_PTPAGES);
 
     t->pool -= ref_tables(t, gfn, pages, large, true);
@@ -402,11 +435,11 @@ static struct ref_answer map_pages(const struct host *c, struct ref_tvm *t, cons
     return answer_value(m->count);
 }
 
-static struct ref_answer tvm_fence(struct ref_tvm *t)
+static struct ref_answer tvm_fence(const struct host *c, struct ref_tvm *t)
 {
-    if (t->state != REF_RUNNABLE)
+    if (!ref_state_allows(c->r, ROW_tvm_fence, t->state))
         return answer_error(SBI_ERR_INVALID_PARAM);
-    if (t->running_before != 0)
+    if (!HOLDS(tvm_fence_idle, t->running_before == 0))
         return answer_error(SBI_ERR_ALREADY_STARTED);
     t->running_before = t->running_now;
     t->running_now = 0;
@@ -417,15 +450,16 @@ static struct ref_answer tvm_fence(struct ref_tvm *t)
 enum change { CHANGE_INVALIDATE, CHANGE_VALIDATE, CHANGE_REMOVE };
 
 /* May this run, which lies in the range as a whole, be changed so? */
-static bool run_allows(const struct ref_tvm *t, const struct ref_run *run, enum change change)
+static bool run_allows(const struct host *c, const struct ref_tvm *t, const struct ref_run *run, enum change change)
 {
     if (change == CHANGE_INVALIDATE)
-        return !run->blocked;
-    if (!run->blocked || change == CHANGE_VALIDATE)
-        return run->blocked;
+        return HOLDS(invalidate_present, !run->blocked);
+    if (change == CHANGE_VALIDATE)
+        return HOLDS(validate_blocked, run->blocked);
     uint64_t oldest = t->running_before != 0 ? t->fence - 1 : t->fence;
     uint32_t removable = 1u << REF_CONFIDENTIAL_REMOVABLE | 1u << REF_SHARED_REMOVABLE;
-    return run->version < oldest && ref_region_covers(t, run->gfn * REF_PAGE, run->count * REF_PAGE, removable, false);
+    return HOLDS(remove_blocked, run->blocked) && HOLDS(remove_fenced, run->version < oldest) &&
+           HOLDS(remove_removable, ref_region_covers(t, run->gfn * REF_PAGE, run->count * REF_PAGE, removable, false));
 }
 
 static void run_change(const struct host *c, struct ref_tvm *t, size_t index, enum change change)
@@ -452,9 +486,11 @@ static struct ref_answer change_pages(const struct host *c, struct ref_tvm *t, e
     uint64_t count = len / REF_PAGE;
     uint64_t covered = 0;
 
-    if (t->state != REF_RUNNABLE || len == 0 || len % REF_PAGE != 0)
+    static const enum ref_state_row rows[] = {ROW_tvm_invalidate_pages, ROW_tvm_validate_pages, ROW_tvm_remove_pages};
+
+    if (!ref_state_allows(c->r, rows[change], t->state) || !HOLDS(change_len, len != 0 && len % REF_PAGE == 0))
         return answer_error(SBI_ERR_INVALID_PARAM);
-    if (!ref_gpa_range(t, gpa, len, REF_PAGE))
+    if (!HOLDS(change_range, ref_gpa_range(t, gpa, len, REF_PAGE)))
         return answer_error(SBI_ERR_INVALID_ADDRESS);
     if (!ref_region_covers(t, gpa, len, ~0u, true))
         return answer_error(SBI_ERR_INVALID_ADDRESS);
@@ -462,7 +498,7 @@ static struct ref_answer change_pages(const struct host *c, struct ref_tvm *t, e
     for (unsigned end = 0; end < 2; end++) {
         uint64_t edge = end == 0 ? gfn : gfn + count;
         const struct ref_run *run = ref_run_at(t, edge);
-        if (run != NULL && run->large && edge % REF_LARGE != 0)
+        if (!HOLDS(change_whole, run == NULL || !run->large || edge % REF_LARGE == 0))
             return answer_error(SBI_ERR_INVALID_ADDRESS);
     }
     ref_run_cut(t, gfn, count);
@@ -470,11 +506,11 @@ static struct ref_answer change_pages(const struct host *c, struct ref_tvm *t, e
         const struct ref_run *run = &t->run[i];
         if (run->gfn < gfn || run->gfn - gfn >= count)
             continue;
-        if (!run_allows(t, run, change))
+        if (!run_allows(c, t, run, change))
             return answer_error(SBI_ERR_INVALID_ADDRESS);
         covered += run->count;
     }
-    if (covered != count)
+    if (!HOLDS(change_mapped, covered == count))
         return answer_error(SBI_ERR_INVALID_ADDRESS);
     for (size_t i = t->runs; i-- > 0;)
         if (t->run[i].gfn >= gfn && t->run[i].gfn - gfn < count)
@@ -503,7 +539,7 @@ static struct ref_answer tvm_call(const struct host *c, uint16_t id)
 {
     struct ref_tvm *t = ref_tvm_by_id(c->r, c->a[0]);
 
-    if (t == NULL)
+    if (!HOLDS(tvm_known, t != NULL) || t == NULL)
         return answer_error(SBI_ERR_INVALID_PARAM);
     if (t->followed && id != CALL_covh_destroy_tvm && id != CALL_covh_run_tvm_vcpu && id != CALL_covh_tvm_fence)
         return (struct ref_answer){.kind = ANSWER_UNKNOWN};
@@ -520,7 +556,7 @@ static struct ref_answer tvm_call(const struct host *c, uint16_t id)
         return map_pages(c, t, &(struct mapping){MAP_SHARED, 0, c->a[1], c->a[2], c->a[3], c->a[4]});
     case CALL_covh_create_tvm_vcpu: return create_vcpu(c, t);
     case CALL_covh_run_tvm_vcpu: return run(c, t);
-    case CALL_covh_tvm_fence: return tvm_fence(t);
+    case CALL_covh_tvm_fence: return tvm_fence(c, t);
     case CALL_covh_tvm_invalidate_pages: return change_pages(c, t, CHANGE_INVALIDATE);
     case CALL_covh_tvm_validate_pages: return change_pages(c, t, CHANGE_VALIDATE);
     default: return change_pages(c, t, CHANGE_REMOVE);
@@ -554,7 +590,8 @@ struct ref_answer ref_host_call(struct world *w, uint32_t hart, const uint64_t *
     case CALL_rfence_hfence_gvma_vmid:
     case CALL_rfence_hfence_gvma:
     case CALL_rfence_hfence_vvma_asid:
-    case CALL_rfence_hfence_vvma: return hart_mask_valid(c) ? answer_value(0) : answer_error(SBI_ERR_INVALID_PARAM);
+    case CALL_rfence_hfence_vvma:
+        return HOLDS(hart_mask, hart_mask_valid(c)) ? answer_value(0) : answer_error(SBI_ERR_INVALID_PARAM);
     case CALL_hsm_hart_start: return hart_start(c);
     case CALL_hsm_hart_stop: return hart_stop(c);
     case CALL_hsm_hart_get_status: return hart_status(c);

@@ -187,7 +187,7 @@ class Judge:
             return self.failing[variant]
 
     def seeds(self, plant, program, variant, verdict):
-        code, output, errors = self.start(plant, verdict, self.run_words(program), self.seconds)
+        code, output, errors = self.start(plant, verdict, self.run_words(program), max(self.seconds, 60))
         if code == 0:
             verdict.executions += output.count('"file":')
             return

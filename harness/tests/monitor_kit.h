@@ -11,7 +11,7 @@
 
 #define LARGE_FRAME 512u /* first window frame, and first frame of host RAM, that is aligned to 2 MiB and not in use */
 #define ROOM (8 * LARGE_SIZE)
-#define WATCHING (ORACLE_ALL | ORACLE_REF)
+#define WATCHING ORACLE_SINGLE
 #define SCAUSE_ECALL 10u
 #define SCAUSE_LOAD_FAULT 21u
 

@@ -72,7 +72,7 @@ static struct vm prepared_odd(unsigned levels)
     struct machine_config config = machine_default_config();
 
     config.host_pages = ODD_PAGES;
-    struct world *w = world_create(&config, ORACLE_ALL);
+    struct world *w = world_create(&config, ORACLE_SINGLE);
     if (w == NULL)
         test_error("no world");
     kit_convert(w, 0, config.window_pages);
@@ -107,7 +107,7 @@ static struct vm prepared_for(unsigned levels, uint32_t oracles)
 /* A VM with enough free frames. */
 static struct vm prepared(unsigned levels)
 {
-    return prepared_for(levels, ORACLE_ALL);
+    return prepared_for(levels, ORACLE_SINGLE);
 }
 
 /* --- success ---------------------------------------------------------------------------------------------------- */
@@ -266,7 +266,7 @@ static void test_shared_table(void)
 
 static void test_superpage(void)
 {
-    struct world *w = vm_world(ORACLE_ALL);
+    struct world *w = vm_world(ORACLE_SINGLE);
     kit_convert(w, 0, 1024);
     struct vm vm = vm_make(w, 4);
 
@@ -650,7 +650,7 @@ static void test_refused_odd_trees(void)
     world_destroy(vm.w);
 
     /* Mapped, and longer than any tree. */
-    struct world *w = vm_world(ORACLE_ALL);
+    struct world *w = vm_world(ORACLE_SINGLE);
     kit_convert(w, 0, 1024);
     vm = vm_make(w, 4);
     vm_map(&vm, VM_GPA + 0x200000, kit_ram(VM_HUGE), 1);
@@ -683,7 +683,7 @@ static void test_limits(void)
     world_destroy(vm.w);
 
     /* No slot is left. */
-    struct world *w = vm_world(ORACLE_ALL);
+    struct world *w = vm_world(ORACLE_SINGLE);
     kit_convert(w, 0, 1024);
     vm = vm_make(w, 3);
     vm_fdt(&vm, 1, VM_GPA, 4 * PAGE_SIZE);
@@ -700,7 +700,7 @@ static void test_limits(void)
 
 static void test_every_shortage(void)
 {
-    struct world *w = vm_world(ORACLE_ALL);
+    struct world *w = vm_world(ORACLE_SINGLE);
     struct vm vm = vm_make(w, 4);
 
     for (uint32_t frames = 0; frames < FRAMES_NEEDED; frames++) {
