@@ -583,7 +583,9 @@ static void guest_to_guest(struct world *w, uint32_t h, const struct entry *e)
     same_fp(w, h, before, "guest-state", "while the monitor served the guest");
     bool unknown = e->cause == CAUSE_VIRTUAL && e->trap.tval == 0 && !pending_instruction(w, h, e, &insn);
     bool over = waited_for_nothing(w, h, e);
-    if ((e->cause == CAUSE_VIRTUAL && !unknown && !over) || ((fault || unknown) && was_delivered(w, h, before))) {
+    /* The range of fault causes has the virtual instruction in it. */
+    bool exception = (e->cause == CAUSE_VIRTUAL && !unknown) || ((fault || unknown) && was_delivered(w, h, before));
+    if (exception && !over) {
         check_injection(w, h, e);
         return;
     }
