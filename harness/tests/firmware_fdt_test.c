@@ -172,8 +172,9 @@ static void add_soc(struct tree *t)
     property_text(t, "status", "disabled");
     end(t);
     begin(t, "elsewhere"); /* a bus that renumbers: nothing on it counts */
+    property_cells(t, "#size-cells", (const uint32_t[]){2}, 1);
     property_cells(t, "ranges", (const uint32_t[]){0, 0, 0, 0x50000000, 0, 0x1000}, 6);
-    add_device(t, "clint@0", COMPATIBLE("riscv,clint0"), 0, 0x10000);
+    add_device(t, "clint@1000", COMPATIBLE("riscv,clint0"), 0x1000, 0x10000);
     end(t);
     end(t);
     end(t);
@@ -311,6 +312,33 @@ static void refuses_cells_it_cannot_read(void)
     property_cells(&t, "#address-cells", (const uint32_t[]){3}, 1);
     finish_tree(&t);
     CHECK(!read_copy(&t, STRINGS_AT + t.strings, &facts));
+}
+
+static void refuses_a_property_behind_a_child(void)
+{
+    struct tree t;
+    struct fdt_facts facts;
+    start_tree(&t);
+    begin(&t, "memory");
+    begin(&t, "child");
+    end(&t);
+    property_cells(&t, "reg", (const uint32_t[]){0, RAM_BASE, 0, 0x1000}, 4);
+    end(&t);
+    finish_tree(&t);
+    CHECK(!read_copy(&t, STRINGS_AT + t.strings, &facts));
+}
+
+static void refuses_more_memory_than_it_can_remember(void)
+{
+    struct tree t;
+    struct fdt_facts facts;
+    for (uint32_t nodes = FDT_MAX_RAM; nodes <= FDT_MAX_RAM + 1; nodes++) {
+        start_tree(&t);
+        for (uint32_t i = 0; i < nodes; i++)
+            add_memory(&t, "memory@80000000", RAM_BASE + i * 0x10000, 0x1000);
+        finish_tree(&t);
+        CHECK(read_copy(&t, STRINGS_AT + t.strings, &facts) == (nodes == FDT_MAX_RAM));
+    }
 }
 
 static void refuses_endless_nesting(void)
@@ -488,6 +516,22 @@ static void adds_to_reserved_memory_that_is_there(void)
     CHECK(!edit_copy(&t, STRINGS_AT + t.strings, 8192, &e));
 }
 
+/* An address beyond 4 GiB does not fit one cell, and a size does not either. */
+static void refuses_what_does_not_fit_the_cells(void)
+{
+    static const struct fdt_reserved high = {.name = "high", .span = {.base = UINT64_C(0x100000000), .size = 0x1000}};
+    static const struct fdt_reserved large = {.name = "large", .span = {.base = 0x1000, .size = UINT64_C(0x100000000)}};
+    struct tree t;
+    struct fdt tree;
+    uint8_t out[8192];
+    start_reserved_memory(&t, 1, 1);
+    CHECK(fdt_open(&tree, t.bytes, STRINGS_AT + t.strings));
+    CHECK(fdt_edit(&tree, &high, 1, out, sizeof(out)) == 0 && fdt_edit(&tree, &large, 1, out, sizeof(out)) == 0);
+    start_reserved_memory(&t, 2, 2);
+    CHECK(fdt_open(&tree, t.bytes, STRINGS_AT + t.strings));
+    CHECK(fdt_edit(&tree, &high, 1, out, sizeof(out)) != 0 && fdt_edit(&tree, &large, 1, out, sizeof(out)) != 0);
+}
+
 static void refuses_when_there_is_no_room(void)
 {
     struct tree t;
@@ -559,12 +603,15 @@ int main(void)
     finds_other_spellings();
     names_a_hart_that_does_not_fit();
     refuses_cells_it_cannot_read();
+    refuses_a_property_behind_a_child();
+    refuses_more_memory_than_it_can_remember();
     refuses_endless_nesting();
     refuses_every_truncation();
     survives_every_damaged_byte();
     reserves_memory_and_hides_devices();
     edits_its_own_output_to_the_same();
     adds_to_reserved_memory_that_is_there();
+    refuses_what_does_not_fit_the_cells();
     refuses_when_there_is_no_room();
     edits_no_damaged_tree();
     knows_what_memory_is_kept();
