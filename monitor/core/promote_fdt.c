@@ -129,7 +129,7 @@ int64_t promote_read_fdt(struct promotion *p, struct gpa fdt)
     if (size == 0)
         return SBI_ERR_INVALID_ADDRESS;
     uint32_t frames = 1;
-    while (frames * PAGE_SIZE < offset + size) /* at most twice FDT_MAX_BYTES */
+    while ((uint64_t)frames * PAGE_SIZE < offset + size) /* at most twice FDT_MAX_BYTES */
         frames *= 2;
     if (!promote_take(p, frames, PAGE_BUSY, &first))
         return SBI_ERR_OUT_OF_MEMORY;

@@ -15,13 +15,12 @@
 #define LEVELS_MAX 5u
 #define HGATP_RESERVED (UINT64_C(3) << 58)
 #define HGATP_PPN_MASK ((UINT64_C(1) << HGATP_VMID_SHIFT) - 1)
-#define ROOT_SIZE (TVM_ROOT_PAGES * PAGE_SIZE)
+#define ROOT_SIZE ((uint64_t)TVM_ROOT_PAGES * PAGE_SIZE)
 /* Bits that must be zero in an entry that points to a table. */
 #define POINTER_RESERVED (PTE_U | PTE_A | PTE_D)
 
 struct host_walk {
     struct promotion *p;
-    unsigned levels;
     uint32_t visits;                     /* table pages that may still be copied */
     uint64_t first[LEVELS_MAX];          /* guest frame of entry 0 of the copied table */
     uint32_t next[LEVELS_MAX];           /* entry to look at next */
@@ -108,10 +107,9 @@ static int64_t follow_entry(struct host_walk *w, uint64_t entry, unsigned *level
     return enter_table(w, *level, table, gfn);
 }
 
-/* Everything below one page of the root. Each turn takes an entry of a visited table or leaves one. */
-static int64_t walk_root_page(struct host_walk *w, struct nonconf_addr page, uint64_t first)
+/* Everything below one page of the root, at level `top`. Each turn takes an entry of a visited table or leaves one. */
+static int64_t walk_root_page(struct host_walk *w, unsigned top, struct nonconf_addr page, uint64_t first)
 {
-    unsigned top = w->levels - 1;
     unsigned level = top;
     int64_t error = enter_table(w, top, page, first);
     while (error == SBI_SUCCESS) {
@@ -128,25 +126,36 @@ static int64_t walk_root_page(struct host_walk *w, struct nonconf_addr page, uin
     return error;
 }
 
+/* Levels of the tables that hgatp selects, 0 for a mode that does not exist. */
+static unsigned levels_of(uint64_t hgatp)
+{
+    switch (hgatp >> HGATP_MODE_SHIFT) {
+    case GSTAGE_SV39X4: return 3;
+    case GSTAGE_SV48X4: return 4;
+    case GSTAGE_SV57X4: return LEVELS_MAX;
+    default: return 0;
+    }
+}
+
 int64_t promote_copy_memory(struct promotion *p, uint64_t hgatp)
 {
     struct monitor *m = p->h->monitor;
-    uint64_t mode = hgatp >> HGATP_MODE_SHIFT;
     struct hpa base = {(hgatp & HGATP_PPN_MASK) << PAGE_SHIFT};
     struct nonconf_addr root;
-    if (mode < GSTAGE_SV39X4 || mode > GSTAGE_SV57X4 || (hgatp & HGATP_RESERVED) != 0)
+    struct host_walk w = {.p = p, .visits = m->platform.window_pages};
+    unsigned levels = levels_of(hgatp);
+    if (levels == 0 || (hgatp & HGATP_RESERVED) != 0)
         return SBI_ERR_FAILED;
     if (!nonconf_range(m, base, ROOT_SIZE, ROOT_SIZE, &root))
         return SBI_ERR_FAILED;
 
-    struct host_walk w = {.p = p, .levels = (unsigned)(mode - GSTAGE_SV39X4) + 3u, .visits = m->platform.window_pages};
-    for (unsigned level = 0; level < w.levels; level++)
+    for (unsigned level = 0; level < levels; level++)
         if (!promote_take(p, 1, PAGE_BUSY, &w.copies[level]))
             return SBI_ERR_OUT_OF_MEMORY;
     int64_t error = SBI_SUCCESS;
     for (uint32_t i = 0; error == SBI_SUCCESS && i < TVM_ROOT_PAGES; i++) {
-        uint64_t first = i * PTE_TABLE_ENTRIES * entry_span(w.levels - 1);
-        error = walk_root_page(&w, (struct nonconf_addr){root.value + (uint64_t)i * PAGE_SIZE}, first);
+        uint64_t first = (uint64_t)i * PTE_TABLE_ENTRIES * entry_span(levels - 1);
+        error = walk_root_page(&w, levels - 1, (struct nonconf_addr){root.value + (uint64_t)i * PAGE_SIZE}, first);
     }
     return error;
 }
