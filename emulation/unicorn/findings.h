@@ -19,12 +19,15 @@
     EDGE(EXIT_LOAD, "guest_to_host/load_fault")                                                                        \
     EDGE(EXIT_STORE, "guest_to_host/store_fault")                                                                      \
     EDGE(EXIT_WFI, "guest_to_host/wfi")                                                                                \
+    EDGE(EXIT_NOTIFIED, "guest_to_host/notified_call")                                                                 \
+    EDGE(EXIT_FORWARDED, "guest_to_host/forwarded_call")                                                               \
     EDGE(EXIT_FATAL, "guest_to_host/fatal_trap")                                                                       \
     EDGE(GUEST_BASE, "guest_to_guest/base_call")                                                                       \
     EDGE(GUEST_UNKNOWN, "guest_to_guest/unknown_call")                                                                 \
     EDGE(GUEST_VIRTUAL, "guest_to_guest/virtual_instruction")                                                          \
     EDGE(GUEST_ACCESS, "guest_to_guest/access_fault")                                                                  \
     EDGE(GUEST_SPURIOUS, "guest_to_guest/spurious_fault")                                                              \
+    EDGE(GUEST_WFI, "guest_to_guest/wfi_with_pending_interrupt")                                                       \
     EDGE(GUEST_MSI, "guest_to_guest/machine_interrupt")                                                                \
     EDGE(HOST_SETUP, "host_to_host/tvm_creation")                                                                      \
     EDGE(HOST_BASE, "host_to_host/base_call")                                                                          \

@@ -22,11 +22,18 @@
 #define IRQ(n) (INTERRUPT_BIT | (n))
 #define EXIT_MAY_RUN_AGAIN 0u
 #define EXIT_NEVER_RUNS_AGAIN 1u
+#define COVG_DENY_EXTERNAL_INTERRUPT 5u
+#define DBCN_CONSOLE_WRITE_BYTE 2u
+#define VS_EXTERNAL_INTERRUPT 10u
+#define HVIP_VSSIP UINT64_C(0x4)
 
-static const enum edge exit_edges[] = {EDGE_EXIT_SSI,  EDGE_EXIT_STI,   EDGE_EXIT_SEI, EDGE_EXIT_FETCH,
-                                       EDGE_EXIT_LOAD, EDGE_EXIT_STORE, EDGE_EXIT_WFI, EDGE_EXIT_FATAL};
-static const enum edge guest_edges[] = {EDGE_GUEST_BASE,   EDGE_GUEST_UNKNOWN,  EDGE_GUEST_VIRTUAL,
-                                        EDGE_GUEST_ACCESS, EDGE_GUEST_SPURIOUS, EDGE_GUEST_MSI};
+static const enum edge exit_edges[] = {EDGE_EXIT_SSI,       EDGE_EXIT_STI,   EDGE_EXIT_SEI, EDGE_EXIT_FETCH,
+                                       EDGE_EXIT_LOAD,      EDGE_EXIT_STORE, EDGE_EXIT_WFI, EDGE_EXIT_NOTIFIED,
+                                       EDGE_EXIT_FORWARDED, EDGE_EXIT_FATAL};
+#define EXITS_WITHOUT_ANSWER                                                                                           \
+    (COUNT(exit_edges) - 2) /* all but the last two: the host has no say in how the guest goes on */
+static const enum edge guest_edges[] = {EDGE_GUEST_BASE,     EDGE_GUEST_UNKNOWN, EDGE_GUEST_VIRTUAL, EDGE_GUEST_ACCESS,
+                                        EDGE_GUEST_SPURIOUS, EDGE_GUEST_WFI,     EDGE_GUEST_MSI};
 static const enum edge host_edges[] = {EDGE_HOST_BASE, EDGE_HOST_UNKNOWN, EDGE_HOST_REFUSED, EDGE_HOST_MSI,
                                        EDGE_HOST_UNEXPECTED};
 
@@ -88,6 +95,18 @@ static void host_spoils_mailbox(struct replayer *r, struct prng *rng)
     }
 }
 
+/* What reaches the guest of the host's answer to a call: an error that SBI knows, and no value with an error. */
+static void take_answer(struct replayer *r)
+{
+    int64_t error;
+    memcpy(&error, hart_peek(&r->hart, SCENE_SHMEM + NACL_GPR_OFFSET(A0), sizeof(error)), sizeof(error));
+    bool known = error <= SBI_SUCCESS && error >= SBI_ERR_NO_SHMEM;
+    r->guest.regs.x[A0] = (uint64_t)(known ? error : SBI_ERR_FAILED);
+    r->guest.regs.x[A1] = 0; /* console_write_byte has no value */
+    r->guest.regs.pc += 4;
+    r->waits_for_answer = false;
+}
+
 /* host -> guest: everything that the guest had is there again. */
 static bool step_run(struct replayer *r, struct prng *rng)
 {
@@ -96,6 +115,8 @@ static bool step_run(struct replayer *r, struct prng *rng)
     world_random_host(h, rng);
     host_run_call(r, r->scene.tvm_id, 0, rng);
     host_spoils_mailbox(r, rng);
+    if (r->waits_for_answer)
+        take_answer(r);
     r->host = view_of(h);
     struct csr_file live = h->csr;
     if (!play(r, edge, &(struct csr_trap){.cause = 9}))
@@ -267,11 +288,23 @@ static uint64_t fatal_cause(struct prng *shown)
 struct exit_plan {
     struct csr_trap trap;
     uint64_t scause, stval, htval, htinst, value;
+    uint64_t a[8];
     uint64_t pc_step; /* by how much the guest's pc is ahead when it runs again */
     uint64_t lines;   /* interrupt lines that are up */
 };
 
 /* What the guest does, and what the exit record has to say about it. */
+/* A call of the guest: what it is, and with which argument, is shown on purpose, everything else is not. */
+static void plan_call(struct exit_plan *plan, struct registers *regs, uint64_t eid, uint64_t fid, uint64_t argument)
+{
+    regs->x[A0] = argument;
+    regs->x[A6] = fid;
+    regs->x[A7] = eid;
+    plan->a[0] = argument & 0xff;
+    plan->a[6] = fid;
+    plan->a[7] = eid;
+}
+
 static struct exit_plan plan_exit(enum edge edge, struct prng *shown, struct prng *secret)
 {
     uint64_t page = page_of_region(shown, SCENE_PRESENT_PAGES, SCENE_REGION_PAGES - SCENE_PRESENT_PAGES);
@@ -283,6 +316,8 @@ static struct exit_plan plan_exit(enum edge edge, struct prng *shown, struct prn
     case EDGE_EXIT_FETCH: plan.trap = page_fault(20, page, secret); break;
     case EDGE_EXIT_LOAD: plan.trap = page_fault(21, page, secret); break;
     case EDGE_EXIT_STORE: plan.trap = page_fault(23, page, secret); break;
+    case EDGE_EXIT_NOTIFIED:
+    case EDGE_EXIT_FORWARDED: plan.trap.cause = 10; break;
     case EDGE_EXIT_WFI:
         plan.trap = (struct csr_trap){.cause = 22, .tval = INSN_WFI};
         plan.stval = INSN_WFI;
@@ -320,9 +355,10 @@ static struct expected_stores exit_stores(const struct exit_plan *plan, const st
                                               mailbox_word(0x24d, guest->value[SLOT_vstimecmp]),
                                               mailbox_word(0x605, guest->value[SLOT_htimedelta])},
                                      .count = 6};
-    /* a0..a7: none of these exits shows a register, so that what an earlier one showed is not there any more. */
-    for (unsigned n = A0; n < A0 + 8; n++)
-        stores.list[stores.count++] = (struct store){.address = SCENE_SHMEM + NACL_GPR_OFFSET(n), .size = 8};
+    /* a0..a7, on every exit: what an earlier one showed is not there any more. */
+    for (unsigned n = 0; n < 8; n++)
+        stores.list[stores.count++] =
+            (struct store){.address = SCENE_SHMEM + NACL_GPR_OFFSET(A0 + n), .value = plan->a[n], .size = 8};
     return stores;
 }
 
@@ -345,10 +381,24 @@ static bool step_exit(struct replayer *r, enum edge edge, struct prng *shown, st
 {
     struct emulated_hart *h = &r->hart;
     struct exit_plan plan = plan_exit(edge, shown, secret);
+    if (edge == EDGE_EXIT_NOTIFIED)
+        plan_call(&plan, &h->regs, SBI_EID_COVG, COVG_DENY_EXTERNAL_INTERRUPT, VS_EXTERNAL_INTERRUPT);
+    if (edge == EDGE_EXIT_FORWARDED)
+        plan_call(&plan, &h->regs, SBI_EID_DBCN, DBCN_CONSOLE_WRITE_BYTE, prng_next(shown));
+    if (plan.trap.cause == 10)
+        h->csr.mode = MODE_S;
+    if (edge == EDGE_EXIT_WFI)
+        h->csr.value[SLOT_hvip] &= ~HVIP_VSSIP; /* nothing that it would have to be woken for */
     h->csr.value[SLOT_mip] |= plan.lines;
     struct csr_file live = h->csr;
     r->guest = view_of(h);
     r->guest.regs.pc += plan.pc_step;
+    if (edge == EDGE_EXIT_NOTIFIED) { /* done before the host hears of it */
+        r->guest.regs.x[A0] = SBI_SUCCESS;
+        r->guest.regs.x[A1] = 0;
+        r->guest.regs.pc += 4;
+    }
+    r->waits_for_answer = edge == EDGE_EXIT_FORWARDED;
     if (!play(r, edge, &plan.trap))
         return false;
     struct view expected = host_after_exit(&r->host, &plan);
@@ -416,9 +466,16 @@ static bool step_guest(struct replayer *r, enum edge edge, struct prng *shown, s
     case EDGE_GUEST_SPURIOUS:
         trap = page_fault(fault_cause[kind], page_of_region(secret, 0, SCENE_PRESENT_PAGES), secret);
         break;
+    case EDGE_GUEST_WFI: /* its software interrupt is pending and enabled: there is nothing to wait for */
+        trap = (struct csr_trap){.cause = 22, .tval = INSN_WFI};
+        h->csr.value[SLOT_hvip] |= HVIP_VSSIP;
+        h->csr.value[SLOT_mie] |= HVIP_VSSIP;
+        break;
     default: trap.cause = IRQ(3); break;
     }
     expected = view_of(h);
+    if (edge == EDGE_GUEST_WFI)
+        expected.regs.pc += 4;
     if (call) {
         expected.regs.x[A0] = edge == EDGE_GUEST_BASE ? SBI_SUCCESS : (uint64_t)SBI_ERR_NOT_SUPPORTED;
         expected.regs.x[A1] = edge == EDGE_GUEST_BASE ? SBI_SPEC_VERSION : 0;
@@ -454,6 +511,7 @@ static void back_to_base(struct replayer *r)
     memcpy(r->guest_page, hart_peek(&r->hart, r->scene.guest_page, PAGE_SIZE), PAGE_SIZE);
     r->in_guest = true;
     r->guest_dead = false;
+    r->waits_for_answer = false;
 }
 
 /* A guest that runs for the first time has a0 = its vCPU id, a1 = what the host passed, and nothing else. */
@@ -646,7 +704,7 @@ void replay_pairs(struct replayer *r, uint64_t pairs)
         plan.secret[1] = plan.guest_secrets ? prng_next(&rng) : plan.secret[0];
         plan.other_host[0] = prng_next(&rng);
         plan.other_host[1] = plan.guest_secrets ? plan.other_host[0] : prng_next(&rng);
-        plan.edge = plan.guest_secrets ? pick_pair_edge(&rng) : exit_edges[prng_below(&rng, COUNT(exit_edges) - 1)];
+        plan.edge = plan.guest_secrets ? pick_pair_edge(&rng) : exit_edges[prng_below(&rng, EXITS_WITHOUT_ANSWER)];
         if (!pair_run(r, &plan, 0, &seen[0]) || !pair_run(r, &plan, 1, &seen[1]))
             continue;
         enum edge edge = plan.guest_secrets ? plan.edge : EDGE_HOST_RUN;

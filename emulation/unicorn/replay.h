@@ -23,9 +23,10 @@ struct replayer {
 
     bool usable; /* the TVM could be entered; without that there is nothing to replay */
     bool in_guest;
-    bool guest_dead;   /* took a fatal trap; only going back to the base helps */
-    struct view host;  /* the host's state at its last run call */
-    struct view guest; /* the guest's state at its last exit, with the documented effects of that exit */
+    bool waits_for_answer; /* the guest left with a call that the host answers */
+    bool guest_dead;       /* took a fatal trap; only going back to the base helps */
+    struct view host;      /* the host's state at its last run call */
+    struct view guest;     /* the guest's state at its last exit, with the documented effects of that exit */
     uint8_t guest_page[PAGE_SIZE];
     struct replay_base base;
     uint64_t seed;
