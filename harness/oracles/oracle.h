@@ -8,7 +8,10 @@
  * with oracle_report; the first report of a run becomes its finding.
  *
  *   own.c          frames: records, donated objects and G-stage tables agree, each frame has one use and one owner
- *   transition.c   what one step may change: states of frames, contents, TVM slots, nothing on an error
+ *   transition.c   what one step may change: states of frames, nothing on an error
+ *   content.c      contents of frames: in new hands, and under their owner's
+ *   life.c         lives of TVMs
+ *   fences.c       what the calls so far say about fences
  *   access.c       PMP and translation caches: nobody reaches what the records deny
  *   registers.c    registers across a world switch: the host's, the guest's, and how a guest is confined
  *   pending.c      what a vCPU that left waits for, what it finds when it goes on, accesses to emulated devices
