@@ -9,7 +9,8 @@
  *   TABLE_POOL  -> TABLE                               a mapping needs a table
  *   DATA       <-> BLOCKED                             tvm_invalidate_pages, tvm_validate_pages
  *   BLOCKED     -> CONF_FREE                           tvm_remove_pages, once the TVM's fence has passed
- *   RESERVE     -> DATA, TABLE, and DATA -> RESERVE    memory of a promoted TVM, on first touch and when shared
+ *   RESERVE     -> DATA, TABLE                         memory of a promoted TVM, on first touch
+ *   DATA -> BLOCKED -> RESERVE                         ... and when it is shared in place
  *   CONF_FREE   -> BUSY -> owned                       promote_to_tvm, while it copies
  *   owned       -> CONF_FREE                           destroy_tvm
  *   CONF_FREE   -> BUSY -> NONCONF                     reclaim_pages, scrubbed while BUSY

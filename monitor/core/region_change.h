@@ -21,7 +21,8 @@ enum region_change { REGION_SHARE, REGION_UNSHARE };
 /*
  * The guest that runs on this hart asks to change [gpa, gpa + len). Checks alignment and length (INVALID_PARAM for
  * len 0 or unaligned, INVALID_ADDRESS for a bad address), that the range lies wholly in regions of the old type
- * (INVALID_PARAM), and resources (FAILED); on an error nothing has changed. No lock may be held.
+ * (INVALID_PARAM), and resources (FAILED: page tables, room for regions, more than 512 pages of a promoted TVM); on an error
+ * nothing has changed. No lock may be held.
  * *answer: true when the host has to answer and region_change_finish follows; false when all is done.
  */
 int64_t region_change_begin(struct hart *h, enum region_change change, struct gpa gpa, uint64_t len, bool *answer);
