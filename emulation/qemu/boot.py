@@ -30,7 +30,7 @@ def arguments():
     parser.add_argument("--log", default=os.path.join(ROOT, "build/results/qemu.log"), help="where the console goes")
     parser.add_argument("--json", help="where to write the result for the report")
     parser.add_argument("--cpu", action="append", help="CPU to boot; again for more (default: without and with V)")
-    parser.add_argument("--seconds", type=int, default=60, help="time limit of the boot (default 60)")
+    parser.add_argument("--seconds", type=int, default=120, help="time limit of a boot (default 120)")
     parser.add_argument("--qemu", default="qemu-system-riscv64", help="emulator to use")
     args = parser.parse_args()
     args.cpu = args.cpu or ["rv64,h=true", "rv64,h=true,v=true"]

@@ -5,7 +5,7 @@
  */
 #include "emulation/qemu/payload.h"
 
-#define PATIENCE (UINT64_C(30) * 10000000) /* 30 s: only reached when something is broken */
+#define PATIENCE (UINT64_C(60) * 10000000) /* 60 s: only reached when something is broken */
 
 static struct worker {
     void (*work)(uint64_t arg);

@@ -3,8 +3,8 @@
 #include "emulation/qemu/vm.h"
 
 #define COVH_RUN 15u
-#define SOON 100000u                /* 10 ms: inside of a guest's busy step */
-#define PATIENCE UINT64_C(50000000) /* 5 s: a guest that does not come back is lost */
+#define SOON 100000u                 /* 10 ms: inside of a guest's busy step */
+#define PATIENCE UINT64_C(200000000) /* 20 s: a guest that does not come back is lost */
 
 uint64_t vm_vector(void)
 {
