@@ -205,7 +205,8 @@ def boot_all(args, folder, manifest):
             logs.append(f"==== {name} ====\n{text}")
             seen = judge(args, text, code, harts, manifest["release"], suspend_type)
             for holds, what in seen:
-                checks.append({"name": f"Linux, {name}: {what}", "status": "passed" if holds else "failed"})
+                kernel = f"Linux of Debian {manifest['suite']}"
+                checks.append({"name": f"{kernel}, {name}: {what}", "status": "passed" if holds else "failed"})
                 if not holds:
                     print(f"failed: {name}: {what}")
             good = sum(bool(holds) for holds, _ in seen)
@@ -246,7 +247,8 @@ def main():
     }
     if args.json:
         write(args.json, json.dumps(result, indent=1) + "\n")
-    print(f"Linux in QEMU: {result['passed']} checks passed, {failed} failed")
+    instead = f" instead of {args.suite}" if manifest["suite"] != args.suite else ""
+    print(f"Debian {manifest['suite']}{instead} in QEMU: {result['passed']} checks passed, {failed} failed")
     return 1 if failed else 0
 
 
