@@ -90,7 +90,8 @@ static const struct cli_command commands[] = {
      "  --json            one JSON object on standard output: the fragment for the report\n",
      cmd_matrix},
     {"model", "[--json] PATH...", "which rules of the interface the traces would miss if they were others",
-     "Turns each rule of the reference model around, one at a time, and replays the traces until the model disagrees with\n"
+     "Turns each rule of the reference model around, one at a time, and replays the traces until the model disagrees "
+     "with\n"
      "the monitor. Exit code 1 when a rule goes unnoticed.\n\n"
      "  --json            one JSON object on standard output: the fragment for the report\n",
      cmd_model},

@@ -79,13 +79,8 @@ static uint32_t oracle_bit(const char *name, size_t length)
         const char *name;
         uint32_t bits;
     } known[] = {
-        {"own", ORACLE_OWN},
-        {"liv", ORACLE_LIV},
-        {"ord", ORACLE_ORD},
-        {"ref", ORACLE_REF},
-        {"ni", ORACLE_NI},
-        {"att", ORACLE_ATT},
-        {"all", ORACLE_ALL},
+        {"own", ORACLE_OWN}, {"liv", ORACLE_LIV}, {"ord", ORACLE_ORD}, {"ref", ORACLE_REF},
+        {"ni", ORACLE_NI},   {"att", ORACLE_ATT}, {"all", ORACLE_ALL},
     };
 
     for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
