@@ -78,6 +78,15 @@ else
     echo "ok: the hart has no PMP"
 fi
 
+# An extension that nobody listed does not keep the host from running, but it is named.
+if ! console 'unknown extensions, .*: xventanacondops' -cpu rv64,h=true,xventanacondops=true -smp 2 -m 128M; then
+    echo "FAILED: an extension that nobody listed is not named; the console shows:"
+    sed 's/^/  | /' "$log" | tail -n 5
+    failed=1
+else
+    echo "ok: an unknown extension is named"
+fi
+
 # The same host, but loaded into the window: QEMU names the lowest address of a segment as the entry.
 host=$work/host.elf
 python3 - "$PAYLOAD_ELF" "$host" <<'PYTHON' || exit 1

@@ -21,8 +21,8 @@ struct vector_state;
 /* --- world registers -------------------------------------------------------------------------------------- */
 
 /*
- * Save WORLD_CSRS of this hart into save->csr, then load them from load->csr. Also breaks an LR/SC
- * reservation. Does not touch hgatp, vsatp, general or floating-point registers.
+ * Save WORLD_CSRS of this hart into save->csr, then load them from load->csr; with Smstateen WORLD_CSRS_STATEEN too.
+ * Also breaks an LR/SC reservation. Does not touch hgatp, vsatp, general or floating-point registers.
  */
 void hal_csr_swap(struct hart *h, struct world_ctx *save, const struct world_ctx *load);
 
