@@ -7,6 +7,8 @@
 
 #include <string.h>
 
+#include "monitor/core/tvm.h"
+
 static void report_life(struct world *w, const char *what, uint32_t slot)
 {
     oracle_report(w, ORACLE_OWN, S1_ISOLATION, "life", "TVM slot %u: %s", slot, what);
@@ -51,6 +53,24 @@ static void judge_call_state(struct world *w)
         report_life(w, "a call succeeded that its state does not allow", c->slot);
 }
 
+/* A promoted TVM has a frame for each page of its memory, mapped or held back: it never depends on anybody for one. */
+static void judge_quota(struct world *w, uint32_t slot)
+{
+    const struct monitor *m = w->machine->monitor;
+    const struct tvm *t = (const void *)(w->machine->window + (size_t)m->tvm[slot].frame.index * PAGE_SIZE);
+    uint64_t pages = 0;
+    uint64_t frames = 0;
+
+    for (uint32_t i = 0; i < t->region_count && i < TVM_MAX_REGIONS; i++)
+        pages += t->region[i].len >> PAGE_SHIFT;
+    for (uint32_t i = 0; i < m->platform.window_pages; i++)
+        frames += (m->page[i].state == PAGE_DATA || m->page[i].state == PAGE_RESERVE) && m->page[i].owner == slot;
+    if (pages != frames)
+        oracle_report(w, ORACLE_OWN, S3_AVAILABILITY, "quota",
+                      "TVM slot %u was promoted with %llu pages of memory and %llu frames for them", slot,
+                      (unsigned long long)pages, (unsigned long long)frames);
+}
+
 /* A promoted TVM goes on with the registers that the mailbox holds. */
 static void follow_promotion(struct world *w, uint32_t slot)
 {
@@ -83,8 +103,10 @@ static void judge_new_slot(struct world *w, uint32_t slot, const struct tvm_slot
     o->tvm[slot].notified = 0;
     o->tvm[slot].timed = false;
     o->tvm[slot].promoted = false;
-    if (promoted)
+    if (promoted) {
         follow_promotion(w, slot);
+        judge_quota(w, slot);
+    }
 }
 
 static void judge_slot(struct world *w, uint32_t slot)

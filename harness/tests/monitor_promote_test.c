@@ -565,8 +565,8 @@ static void test_refused_cycles(void)
 /* Changes one word of the device tree, big-endian. */
 static void fdt_word(const struct vm *vm, uint32_t offset, uint32_t value)
 {
-    uint8_t bytes[4] = {(uint8_t)(value >> 24), (uint8_t)(value >> 16), (uint8_t)(value >> 8), (uint8_t)value};
-    machine_poke(vm->w->machine, kit_ram(VM_PAGES + VM_FDT_PAGE) + offset, bytes, 4);
+    uint64_t address = kit_ram(VM_PAGES + VM_FDT_PAGE) + offset;
+    kit_op(vm->w, 0, OP_HOST_STORE, address, 4, __builtin_bswap32(value), 0);
 }
 
 static void refused_fdt(uint32_t offset, uint32_t value, int64_t error)
@@ -646,7 +646,8 @@ static void odd_tree(const struct vm *vm, uint32_t cells, uint32_t sizes, const 
     fdt_word(vm, at + 4, 2);
     fdt_word(vm, at + 8, last);
     uint64_t tree = kit_ram(VM_PAGES + VM_FDT_PAGE);
-    machine_poke(vm->w->machine, tree + at + 12, names, sizeof(names));
+    for (uint32_t i = 0; i < sizeof(names); i++)
+        kit_op(vm->w, 0, OP_HOST_STORE, tree + at + 12 + i, 1, (uint8_t)names[i], 0);
     fdt_word(vm, 4, at + 64);
     fdt_word(vm, 12, at + 12);
     fdt_word(vm, 32, sizeof(names));
@@ -681,8 +682,7 @@ static void test_refused_odd_trees(void)
     vm = vm_make(w, 4);
     vm_map(&vm, VM_GPA + 0x200000, kit_ram(VM_HUGE), 1);
     kit_op(w, 0, OP_HOST_FDT, kit_ram(VM_HUGE), 1, VM_GPA, VM_MEMORY);
-    const uint8_t size[4] = {0, 0x10, 0, 8};
-    machine_poke(w->machine, kit_ram(VM_HUGE) + 4, size, 4);
+    kit_op(w, 0, OP_HOST_STORE, kit_ram(VM_HUGE) + 4, 4, __builtin_bswap32(0x100008), 0);
     REFUSED_WITH(&vm, SBI_ERR_INVALID_ADDRESS, VM_GPA + 0x200000, 0, VM_ENTRY, 0);
     world_destroy(w);
 }

@@ -46,8 +46,7 @@ static inline struct world *vm_world(uint32_t oracles)
 
 static inline void vm_write64(const struct vm *vm, uint64_t address, uint64_t value)
 {
-    if (!machine_poke(vm->w->machine, address, &value, sizeof(value)))
-        test_error("poke");
+    kit_op(vm->w, 0, OP_HOST_WRITE64, address, value, 0, 0);
 }
 
 static inline uint64_t vm_read64(const struct vm *vm, uint64_t address)
