@@ -13,7 +13,8 @@
  *   life.c         lives of TVMs
  *   fences.c       what the calls so far say about fences
  *   access.c       PMP and translation caches: nobody reaches what the records deny
- *   registers.c    registers across a world switch: the host's, the guest's, and how a guest is confined
+ *   registers.c    registers across a world switch: the host's
+ *   guest_registers.c, confinement.c   the guest's, and how a guest is confined; images.c compares
  *   pending.c      what a vCPU that left waits for, what it finds when it goes on, accesses to emulated devices
  *   region.c       regions of guest memory, and which step may change them
  *   secret.c       values of a guest in places that the host sees

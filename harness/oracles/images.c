@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Registers of a world: taken when a hart enters the monitor, compared when it leaves. */
+#include "harness/oracles/registers.h"
+
+#include <string.h>
+
+const uint16_t host_csrs[HOST_CSR_COUNT] = {
+    0x100, /* sstatus */
+    0x105, /* stvec */
+    0x106, /* scounteren */
+    0x10a, /* senvcfg */
+    0x140, /* sscratch */
+    0x141, /* sepc */
+    0x14d, /* stimecmp */
+    0x180, /* satp */
+    0x200, /* vsstatus */
+    0x205, /* vstvec */
+    0x240, /* vsscratch */
+    0x241, /* vsepc */
+    0x242, /* vscause */
+    0x243, /* vstval */
+    0x24d, /* vstimecmp */
+    0x280, /* vsatp */
+    0x302, /* medeleg */
+    0x303, /* mideleg */
+    0x304, /* mie, with sie, hie and vsie in it */
+    0x320, /* mcountinhibit */
+    0x600, /* hstatus */
+    0x602, /* hedeleg */
+    0x603, /* hideleg */
+    0x605, /* htimedelta */
+    0x606, /* hcounteren */
+    0x607, /* hgeie */
+    0x60a, /* henvcfg */
+    0x643, /* htval */
+    0x645, /* hvip */
+    0x64a, /* htinst */
+    0x680, /* hgatp */
+    0x60c, /* hstateen0 */
+    0x60d, /* hstateen1 */
+    0x60e, /* hstateen2 */
+    0x60f, /* hstateen3 */
+};
+
+const uint16_t guest_csrs[GUEST_CSR_COUNT] = {
+    0x200, /* vsstatus */
+    0x205, /* vstvec */
+    0x240, /* vsscratch */
+    0x241, /* vsepc */
+    0x242, /* vscause */
+    0x243, /* vstval */
+    0x24d, /* vstimecmp */
+    0x280, /* vsatp */
+    0x204, /* vsie */
+    0x106, /* scounteren */
+    0x10a, /* senvcfg */
+};
+
+_Static_assert(GUEST_CSR_COUNT < HOST_CSR_COUNT, "a guest's image has room for one more word");
+
+static void take_vector(const struct machine_hart *hart, struct vector_image *vector)
+{
+    vector->vstart = hart->vstart;
+    vector->vcsr = hart->vcsr;
+    vector->vl = hart->vl;
+    vector->vtype = hart->vtype;
+    memcpy(vector->v, hart->v, sizeof(vector->v));
+}
+
+static void take_registers(const struct world *w, uint32_t h, struct world_image *image)
+{
+    const struct machine_hart *hart = &w->machine->hart[h];
+
+    memcpy(image->x, hart->x, sizeof(image->x));
+    memcpy(image->f, hart->f, sizeof(image->f));
+    image->fcsr = hart->fcsr;
+    take_vector(hart, &image->vector);
+    image->pc = hart->pc;
+    image->priv = hart->priv;
+}
+
+static void take_host_csrs(const struct world *w, uint32_t h, struct world_image *image)
+{
+    for (unsigned i = 0; i < HOST_CSR_COUNT; i++)
+        image->csr[i] = machine_csr_read(w->machine, h, host_csrs[i]);
+}
+
+static uint64_t pending_software(const struct world *w, uint32_t h)
+{
+    return machine_csr_read(w->machine, h, CSR_VSIP) & VSIP_SSIP;
+}
+
+static void take_guest_csrs(const struct world *w, uint32_t h, struct world_image *image)
+{
+    for (unsigned i = 0; i < GUEST_CSR_COUNT; i++)
+        image->csr[i] = machine_csr_read(w->machine, h, guest_csrs[i]);
+    image->csr[GUEST_CSR_COUNT] = pending_software(w, h);
+}
+
+/* What the host answers to the vCPU that it runs: a0 and a1 of its mailbox. */
+static void take_reply(const struct world *w, uint32_t h, struct entry *e)
+{
+    const struct hart *hart = &w->machine->monitor->hart[h];
+
+    memset(e->reply, 0, sizeof(e->reply));
+    const uint8_t *words =
+        hart->shmem_set ? machine_peek(w->machine, hart->shmem.value + NACL_GPR_OFFSET(A0), sizeof(e->reply)) : NULL;
+    if (words != NULL)
+        memcpy(e->reply, words, sizeof(e->reply));
+}
+
+void registers_enter(struct world *w, uint32_t h, struct entry *e)
+{
+    take_registers(w, h, &e->before);
+    if (e->from_guest)
+        take_guest_csrs(w, h, &e->before);
+    else
+        take_host_csrs(w, h, &e->before);
+    if (e->call == CALL_covh_run_tvm_vcpu)
+        take_reply(w, h, e);
+}
+
+bool image_same_gprs(struct world *w, uint32_t h, const struct world_image *image, uint32_t mask, const char *property,
+                     const char *when)
+{
+    const uint64_t *now = w->machine->hart[h].x;
+
+    if (now[0] == 0 && memcmp(now + 1, image->x + 1, 9 * sizeof(*now)) == 0 &&
+        memcmp(now + 12, image->x + 12, 20 * sizeof(*now)) == 0 && ((mask >> A0 & 3) == 3))
+        return true; /* the ordinary case: nothing but a0 and a1 */
+    for (unsigned i = 0; i < 32; i++) {
+        uint64_t expected = i == 0 ? 0 : image->x[i];
+        if ((mask >> i & 1) != 0 || now[i] == expected)
+            continue;
+        oracle_report(w, ORACLE_OWN, S1_ISOLATION, property, "hart %u: x%u was 0x%llx and is 0x%llx %s", h, i,
+                      (unsigned long long)expected, (unsigned long long)now[i], when);
+        return false;
+    }
+    return true;
+}
+
+/* The vector unit; an image that was never taken is the reset state, in which vtype is illegal. */
+static bool same_vector(const struct machine_hart *hart, const struct vector_image *vector)
+{
+    uint64_t vtype = vector->vtype != 0 || vector->vl != 0 ? vector->vtype : VTYPE_ILLEGAL;
+
+    return hart->vstart == vector->vstart && hart->vcsr == vector->vcsr && hart->vl == vector->vl &&
+           (hart->vtype == vector->vtype || hart->vtype == vtype) && memcmp(hart->v, vector->v, sizeof(hart->v)) == 0;
+}
+
+bool image_same_fp(struct world *w, uint32_t h, const struct world_image *image, const char *property, const char *when)
+{
+    const struct machine_hart *hart = &w->machine->hart[h];
+
+    if (!same_vector(hart, &image->vector)) {
+        oracle_report(w, ORACLE_OWN, S1_ISOLATION, property, "hart %u: the vector unit changed %s", h, when);
+        return false;
+    }
+    if (memcmp(hart->f, image->f, sizeof(image->f)) == 0 && hart->fcsr == image->fcsr)
+        return true;
+    for (unsigned i = 0; i < 32; i++) {
+        if (hart->f[i] != image->f[i]) {
+            oracle_report(w, ORACLE_OWN, S1_ISOLATION, property, "hart %u: f%u changed %s", h, i, when);
+            return false;
+        }
+    }
+    oracle_report(w, ORACLE_OWN, S1_ISOLATION, property, "hart %u: fcsr changed %s", h, when);
+    return false;
+}
+
+void image_same_pc(struct world *w, uint32_t h, uint64_t pc, const char *property, const char *when)
+{
+    if (w->machine->hart[h].pc != pc)
+        oracle_report(w, ORACLE_OWN, S1_ISOLATION, property, "hart %u: pc is 0x%llx, expected 0x%llx %s", h,
+                      (unsigned long long)w->machine->hart[h].pc, (unsigned long long)pc, when);
+}
+
+void image_same_host_csrs(struct world *w, uint32_t h, const struct world_image *image, unsigned except,
+                          const char *when)
+{
+    for (unsigned i = 0; i < HOST_CSR_COUNT && !w->finding.found; i++) {
+        uint64_t now = machine_csr_read(w->machine, h, host_csrs[i]);
+        if (now != image->csr[i] && host_csrs[i] != except)
+            oracle_report(w, ORACLE_OWN, S1_ISOLATION, "host-csr", "hart %u: CSR 0x%x was 0x%llx and is 0x%llx %s", h,
+                          host_csrs[i], (unsigned long long)image->csr[i], (unsigned long long)now, when);
+    }
+}
+
+void image_check_software_interrupt(struct world *w, uint32_t h, bool before, const char *property, const char *when)
+{
+    const struct hart *hart = &w->machine->monitor->hart[h];
+    uint64_t *notified = &w->oracle_state->tvm[hart->tvm_slot % MONITOR_MAX_TVMS].notified;
+    bool asked = (*notified >> (hart->vcpu_id % TVM_MAX_VCPUS) & 1) != 0;
+    bool now = pending_software(w, h) != 0;
+
+    if (now != (before || asked))
+        oracle_report(w, ORACLE_OWN, asked ? S3_AVAILABILITY : S1_ISOLATION, asked ? "guest-ipi" : property,
+                      "hart %u: the guest's pending software interrupt %s %s", h, now ? "came from nowhere" : "is gone",
+                      when);
+    *notified &= ~(UINT64_C(1) << (hart->vcpu_id % TVM_MAX_VCPUS));
+}
+
+void image_same_guest_csrs(struct world *w, uint32_t h, const struct world_image *image, uint32_t mask,
+                           const char *property, const char *when)
+{
+    for (unsigned i = 0; i < GUEST_CSR_COUNT && !w->finding.found; i++) {
+        uint64_t now = machine_csr_read(w->machine, h, guest_csrs[i]);
+        if ((mask >> i & 1) == 0 && now != image->csr[i])
+            oracle_report(w, ORACLE_OWN, S1_ISOLATION, property, "hart %u: CSR 0x%x was 0x%llx and is 0x%llx %s", h,
+                          guest_csrs[i], (unsigned long long)image->csr[i], (unsigned long long)now, when);
+    }
+    image_check_software_interrupt(w, h, image->csr[GUEST_CSR_COUNT] != 0, property, when);
+}
