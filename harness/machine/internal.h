@@ -268,6 +268,17 @@ void schedule_lock(struct machine *m, uint32_t h, const struct lock *l);
 /* `l` was just released by `h`. */
 void schedule_unlocked(struct machine *m, uint32_t h, const struct lock *l);
 
+/* --- lock_order.c ----------------------------------------------------------------------------------------------- */
+
+/* Place of a lock in the order of monitor/core/monitor.h: a higher rank is taken later. */
+uint32_t lock_rank(const struct machine *m, const struct lock *l);
+
+/* What people call it. */
+void lock_describe(const struct machine *m, const struct lock *l, char *text, size_t max);
+
+/* Hart `h` is about to take `l`: a violation that ends its work when it holds one of the same rank or of a higher one. */
+void lock_check_order(struct machine *m, uint32_t h, const struct lock *l);
+
 /* --- threads.c, when the mode is MACHINE_THREADS ---------------------------------------------------------------- */
 
 /* Give way to other threads now and then, so that harts overlap on few processors as well. */

@@ -48,59 +48,11 @@ struct schedule {
 
 /* --- locks ------------------------------------------------------------------------------------------------------ */
 
-/* Name and rank of a lock in the order of monitor/core/monitor.h: a higher rank is taken later. */
-static uint32_t lock_rank(const struct machine *m, const struct lock *l)
-{
-    const struct monitor *monitor = m->monitor;
-
-    if (l == &monitor->create_lock)
-        return 1;
-    if (l == &monitor->pages_lock)
-        return 3;
-    return 2;
-}
-
-static void lock_text(const struct machine *m, const struct lock *l, char *text, size_t max)
-{
-    const struct monitor *monitor = m->monitor;
-
-    if (l == &monitor->create_lock) {
-        snprintf(text, max, "create_lock");
-        return;
-    }
-    if (l == &monitor->pages_lock) {
-        snprintf(text, max, "pages_lock");
-        return;
-    }
-    for (uint32_t i = 0; i < MONITOR_MAX_TVMS; i++) {
-        if (l == &monitor->tvm[i].lock) {
-            snprintf(text, max, "the lock of TVM slot %u", (unsigned)i);
-            return;
-        }
-    }
-    snprintf(text, max, "a lock");
-}
-
-/* The order is about what a hart holds, so the highest rank that it holds is all there is to know. */
-static void check_order(struct machine *m, uint32_t h, const struct lock *l)
-{
-    uint8_t held = m->private->hart[h].lock_ranks;
-    uint32_t rank = lock_rank(m, l);
-    char name[40], text[160];
-
-    if (held >> rank == 0)
-        return;
-    lock_text(m, l, name, sizeof(name));
-    snprintf(text, sizeof(text), "%s was taken while a lock that comes %s was held", name,
-             held >> rank == 1 ? "at the same place of the order" : "later in the order");
-    violation_unwind(m, h, VIOLATION_LOCK, text);
-}
-
 void schedule_lock(struct machine *m, uint32_t h, const struct lock *l)
 {
     struct lane *lane = &m->private->schedule->lane[h];
 
-    check_order(m, h, l);
+    lock_check_order(m, h, l);
     while (l->owner != 0 && l->owner != h + 1) {
         lane->place = BLOCKED;
         lane->lock = l;
@@ -167,7 +119,7 @@ static void report_deadlock(struct schedule *s)
         if (lane->place != BLOCKED)
             continue;
         first = first < h ? first : h;
-        lock_text(m, lane->lock, name, sizeof(name));
+        lock_describe(m, lane->lock, name, sizeof(name));
         snprintf(text + used, sizeof(text) - used, " hart %u waits for %s of hart %u;", (unsigned)h, name,
                  (unsigned)(lane->lock->owner - 1));
     }
