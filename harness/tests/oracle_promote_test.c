@@ -8,7 +8,7 @@
 
 static struct vm prepared(void)
 {
-    struct world *w = vm_world(ORACLE_ALL);
+    struct world *w = vm_world(ORACLE_OWN | ORACLE_LIV | ORACLE_ORD);
 
     kit_convert(w, 0, 64);
     return vm_make(w, 4);
