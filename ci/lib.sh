@@ -59,7 +59,7 @@ elapsed() { echo $((SECONDS - $1)); }
 # ---------------------------------------------------------------- Debian packages, by what they are for
 
 PACKAGES_BUILD="ca-certificates cmake gcc libc6-dev make ninja-build patch pkg-config python3 xz-utils nettle-dev"
-PACKAGES_FUZZ="afl++ clang-14 g++ libclang-rt-14-dev llvm-14"
+PACKAGES_FUZZ="afl++ clang-14 g++ libclang-rt-14-dev llvm-14 llvm-14-dev"
 PACKAGES_FIRMWARE="binutils-riscv64-unknown-elf gcc-riscv64-unknown-elf qemu-system-misc"
 PACKAGES_REPLAY="libunicorn-dev"
 PACKAGES_CHECK="clang-19 clang-format-14 clang-tidy-14 cloc git libclang-rt-19-dev llvm-14 shellcheck"
