@@ -3,6 +3,7 @@
 #include "emulation/qemu/vm.h"
 
 #define COVH_RUN 15u
+#define VLENB_MAX 64u                /* longer registers are closed to guests */
 #define SOON 100000u                 /* 10 ms: inside of a guest's busy step */
 #define PATIENCE UINT64_C(200000000) /* 20 s: a guest that does not come back is lost */
 
@@ -11,7 +12,8 @@ uint64_t vm_vector(void)
     const uint64_t vs = UINT64_C(3) << 9;
     __asm__ volatile("csrs sstatus, %0" : : "r"(vs));
     /* Not every emulator without the unit refuses the bits: the unit itself is asked. */
-    return probe_vector().cause == UINT64_MAX ? GUEST_VECTOR : 0;
+    struct outcome vlenb = probe_vector();
+    return vlenb.cause == UINT64_MAX && vlenb.value <= VLENB_MAX ? GUEST_VECTOR : 0;
 }
 
 static void set_mailbox(uint64_t arg)
