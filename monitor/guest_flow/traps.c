@@ -42,7 +42,10 @@ static struct decision inject_access_fault(struct hart *h, const struct trap *t)
     return decide_resume();
 }
 
-/* Was it the walk of the guest's own page tables that faulted? (priv. spec, pseudoinstructions in mtinst) */
+/*
+ * Was it the walk of the guest's own page tables that faulted? (priv. spec, pseudoinstructions in mtinst) Hardware that
+ * leaves mtinst 0 does not say: then a guest that keeps tables in shared memory or in a device harms only itself.
+ */
 static bool is_table_walk(const struct trap *t)
 {
     return t->tinst != 0 && (t->tinst & 1) == 0;
