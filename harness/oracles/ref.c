@@ -411,7 +411,7 @@ static void follow(struct world *w, uint32_t hart, const struct ref_entry *e)
     struct ref_hart *h = &r->hart[hart];
     const uint64_t *x = w->machine->hart[hart].x;
     bool in_guest = machine_in_guest(w->machine, hart);
-    bool promote = !e->from_guest && e->x[17] == SBI_EID_COVH && (uint32_t)(e->x[16] & 0xffffu) == 7;
+    bool promote = e->host_call && e->x[17] == SBI_EID_COVH && (uint32_t)(e->x[16] & 0xffffu) == 7;
 
     if (promote && (int64_t)x[A0] == SBI_SUCCESS)
         follow_new_tvm(w, x[A1]);
@@ -466,6 +466,7 @@ void ref_enter(struct world *w, uint32_t hart, const struct ref_trap *trap)
         return;
     e->open = true;
     e->from_guest = r->hart[hart].tvm < REF_TVMS;
+    e->host_call = !e->from_guest && trap->cause == CAUSE_HS_ECALL;
     memcpy(e->x, w->machine->hart[hart].x, sizeof(e->x));
     e->tvm = e->from_guest ? r->tvm[tvm].id : e->x[A0];
     if (e->from_guest)

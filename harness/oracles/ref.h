@@ -136,6 +136,7 @@ struct ref_answer {
 struct ref_entry {
     bool open; /* between entry and leave, with `answer` waiting to be compared */
     bool from_guest;
+    bool host_call; /* an ecall of the host: nothing else names a call, whatever a6 and a7 are */
     uint64_t x[32];
     uint64_t tvm; /* id of the TVM that the entry is about, if it is about one */
     struct ref_answer answer;
