@@ -8,14 +8,15 @@
 #ifndef TOUCHSTONE_HARNESS_CLI_NOVELTY_H
 #define TOUCHSTONE_HARNESS_CLI_NOVELTY_H
 
+#include "harness/agents/features.h"
 #include "harness/cli/cli.h"
 
 #define NOVELTY_BITS 20u
 
 struct novelty {
     uint8_t seen[(1u << NOVELTY_BITS) / 8u];
-    uint64_t last; /* feature of the step before, in this trace */
-    size_t count;  /* features seen so far */
+    struct features features; /* of the trace that runs */
+    size_t count;             /* seen so far */
 };
 
 /* A new trace begins. */

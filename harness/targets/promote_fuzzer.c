@@ -6,12 +6,10 @@
  *
  * An input is made into a trace. A finding is printed with that trace as text, which `touchstone run` takes back.
  */
-#include <stdio.h>
-#include <stdlib.h>
-
-#include "harness/agents/world.h"
 #include "harness/oracles/oracle.h"
+#include "harness/targets/acting.h"
 #include "harness/targets/fuzzer.h"
+#include "harness/targets/state_feedback.h"
 
 /* Host RAM frames: mailbox, root of the tables (four), tables below it, and pages, the last one the device tree. */
 #define SHMEM 32u
@@ -175,35 +173,17 @@ static void finish(struct input *in)
     add(OP_HOST_CALL, CALL_covh_reclaim_pages, MACHINE_WINDOW_BASE, trace.window_pages, 0, 0);
 }
 
-static void report(const struct finding *finding)
-{
-    const struct abi_call *call = abi_call_by_id(finding->call);
-
-    fprintf(stderr, "FINDING %s %s %s\n", oracle_name(finding->oracle), finding->property,
-            call != NULL ? call->name : "operation");
-    fprintf(stderr, "%s, operation %u: %s\n\n", severity_name(finding->severity), finding->step, finding->text);
-    trace_print(stderr, &trace);
-    fflush(stderr);
-}
-
 static struct world *make_world(uint32_t window_pages)
 {
     trace = (struct trace){.harts = 1, .window_pages = window_pages};
-    struct machine_config config = world_config_for(&trace);
-    struct world *w = world_create(&config, ORACLE_ALL);
-
-    if (w == NULL) {
-        fprintf(stderr, "error: no memory for a world\n");
-        exit(EXIT_FAILURE);
-    }
-    world_reset(w);
-    return w;
+    return acting_world(&trace, ORACLE_ALL);
 }
 
 int LLVMFuzzerInitialize(int *argc, char ***argv)
 {
     (void)argc;
     (void)argv;
+    state_feedback_prepare();
     small_world = make_world(SMALL_WINDOW);
     large_world = make_world(LARGE_WINDOW);
     return 0;
@@ -222,10 +202,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     while (in.left > 0 && trace.count < EDIT_OPS)
         edit(&in);
     finish(&in);
-    if (!world_run(world, &trace)) {
-        report(&world->finding);
-        abort();
-    }
+    if (!acting_run(world, &trace))
+        acting_report(&world->finding, &trace);
     world_reset(world);
     return 0;
 }

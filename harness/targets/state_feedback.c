@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* State feedback; see state_feedback.h. */
+#include "harness/targets/state_feedback.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* More places and every run would pay for reading them; a few that coincide cost little. */
+#define PLACE_BITS 14u
+#define PLACES (1u << PLACE_BITS)
+
+#ifdef __AFL_COMPILER
+/* AFL++ gives each guard of this section a place in its map, ours as well as the compiler's. */
+extern uint8_t *__afl_area_ptr;
+static uint32_t guard[PLACES] __attribute__((section("__sancov_guards"), used));
+
+static void mark(uint32_t place)
+{
+    __afl_area_ptr[guard[place]] = 1;
+}
+#else
+/* libFuzzer reads and clears this section around each input. */
+static uint8_t counter[PLACES] __attribute__((section("__libfuzzer_extra_counters"), used));
+
+static void mark(uint32_t place)
+{
+    counter[place] = 1;
+}
+#endif
+
+static struct features features;
+static bool wanted;
+
+void state_feedback_prepare(void)
+{
+    const char *value = getenv("TOUCHSTONE_STATE_FEEDBACK");
+
+    wanted = value == NULL || strcmp(value, "0") != 0;
+}
+
+void state_feedback_begin(void)
+{
+    features_begin(&features);
+}
+
+void state_feedback_before(const struct world *w, const struct trace_op *op)
+{
+    if (wanted)
+        features_before(&features, w, op);
+}
+
+void state_feedback_after(const struct world *w, const struct trace_op *op, const struct step_result *seen)
+{
+    uint64_t feature[FEATURES_MAX];
+
+    if (!wanted)
+        return;
+    unsigned count = features_after(&features, w, op, seen, feature);
+    for (unsigned i = 0; i < count; i++)
+        mark((uint32_t)(feature[i] >> (64 - PLACE_BITS)));
+}
