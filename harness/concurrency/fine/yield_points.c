@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "harness/machine/internal.h"
 
@@ -38,6 +39,15 @@ ACCESS(unaligned_write2)
 ACCESS(unaligned_write4)
 ACCESS(unaligned_write8)
 ACCESS(unaligned_write16)
+ACCESS(read_write1)
+ACCESS(read_write2)
+ACCESS(read_write4)
+ACCESS(read_write8)
+ACCESS(read_write16)
+ACCESS(unaligned_read_write2)
+ACCESS(unaligned_read_write4)
+ACCESS(unaligned_read_write8)
+ACCESS(unaligned_read_write16)
 ACCESS(volatile_read1)
 ACCESS(volatile_read2)
 ACCESS(volatile_read4)
@@ -59,6 +69,30 @@ void __tsan_write_range(const void *at, size_t size)
 {
     (void)size;
     schedule_access(at);
+}
+
+/* Newer compilers call these for copies; older ones call the functions themselves, which are no yield points then. */
+void *__tsan_memcpy(void *to, const void *from, size_t size);
+void *__tsan_memcpy(void *to, const void *from, size_t size)
+{
+    schedule_access(from);
+    schedule_access(to);
+    return memcpy(to, from, size);
+}
+
+void *__tsan_memmove(void *to, const void *from, size_t size);
+void *__tsan_memmove(void *to, const void *from, size_t size)
+{
+    schedule_access(from);
+    schedule_access(to);
+    return memmove(to, from, size);
+}
+
+void *__tsan_memset(void *to, int byte, size_t size);
+void *__tsan_memset(void *to, int byte, size_t size)
+{
+    schedule_access(to);
+    return memset(to, byte, size);
 }
 
 void __tsan_init(void);
