@@ -26,13 +26,14 @@ work=$(mktemp -d) || exit 1
 trap 'rm -rf "$work"' EXIT
 log=$work/console
 failed=0
+cpu=rv64,h=true,v=true,vlen=128 # as emulation/qemu/boot.py has it
 
 # console <text> <QEMU options>...: runs the machine until its console shows the text, for at most 60 seconds.
 console() {
     text=$1
     shift
     : >"$log"
-    qemu-system-riscv64 -M virt -cpu rv64,h=true -smp 2 -m 128M -display none -monitor none -serial "file:$log" \
+    qemu-system-riscv64 -M virt -cpu "$cpu" -smp 4 -m 128M -display none -monitor none -serial "file:$log" \
         -no-reboot "$@" </dev/null 2>"$work/errors" &
     emulator=$!
     for _ in $(seq 600); do
@@ -120,7 +121,7 @@ shows "a loader that names hart 1" '^1!' -bios "$work/image.bin" \
 
 # A device tree without SiFive's test device: the machine is switched off through the register that syscon-poweroff names.
 tree=$work/tree
-qemu-system-riscv64 -M "virt,dumpdtb=$tree" -cpu rv64,h=true -smp 2 -m 128M -display none >/dev/null 2>&1
+qemu-system-riscv64 -M "virt,dumpdtb=$tree" -cpu "$cpu" -smp 4 -m 128M -display none >/dev/null 2>&1
 PYTHONPATH=$SOURCE_DIR/emulation/linux python3 - "$tree" <<'PYTHON' || exit 1
 import sys
 
@@ -136,7 +137,7 @@ with open(sys.argv[1], "wb") as file:
 sys.exit(len(tests) != 1)
 PYTHON
 ends() {
-    timeout 60 qemu-system-riscv64 -M virt -cpu rv64,h=true -smp 2 -m 128M -display none -monitor none \
+    timeout 60 qemu-system-riscv64 -M virt -cpu "$cpu" -smp 4 -m 128M -display none -monitor none \
         -serial "file:$log" -no-reboot -bios "$folder/fw_dynamic.bin" -kernel "$PAYLOAD_ELF" "$@" </dev/null
 }
 if ends -dtb "$tree" && grep -q -a "$good" "$log"; then
