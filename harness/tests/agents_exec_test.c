@@ -177,8 +177,64 @@ static void a_device_tree_is_well_formed(uint32_t cpus)
     world_destroy(w);
 }
 
+/* A guest that is in its handler: an exception that is delivered there is told from one that is tried again. */
+static void handlers_that_trap(void)
+{
+    struct world *w = kit_in_guest();
+    uint64_t handler = KIT_GPA + 0x100;
+    uint64_t outside = UINT64_C(1) << 40;
+
+    kit_op(w, 0, OP_GUEST_CSR_WRITE, 0x105, handler, 0, 0);
+    kit_op(w, 0, OP_GUEST_CSR_WRITE, 0x141, handler, 0, 0);
+    kit_op(w, 0, OP_GUEST_REG, 65, handler, 0, 0);
+    CHECK_EQ(kit_op(w, 0, OP_GUEST_TRAP, 21, KIT_GPA, KIT_GPA >> 2, 0).kind, EXPECT_NONE); /* mapped: try again */
+    struct step_result r = kit_op(w, 0, OP_GUEST_TRAP, 21, outside, outside >> 2, 0);
+    CHECK_EQ(r.kind, EXPECT_TRAP);
+    CHECK_EQ(r.value, 5);
+    CHECK_EQ(kit_op(w, 0, OP_GUEST_TRAP, 21, KIT_GPA, KIT_GPA >> 2, 0).kind, EXPECT_NONE);
+    CHECK_CLEAN(w);
+    world_destroy(w);
+}
+
+static const char *expect_of(struct world *w, const char *line)
+{
+    static char why[160];
+    static struct trace t;
+    struct trace_error error;
+    struct step_result r;
+    char text[200];
+
+    snprintf(text, sizeof(text), "touchstone 1 harts=1\n%s\n", line);
+    if (!trace_parse(&t, text, strlen(text), &error)) {
+        snprintf(why, sizeof(why), "%s", error.text);
+        return why;
+    }
+    world_step(w, &t.op[0], &r);
+    return world_expect(w, &t.op[1], &r, why, sizeof(why)) ? NULL : why;
+}
+
+/* What the mailbox shows can be expected, next to the rest of an exit. */
+static void expectations_of_the_mailbox(void)
+{
+    struct world *w = kit_in_guest();
+    const char *wrong =
+        "h0 guest_ecall(a0=65, a1=0, a2=0, a3=0, a4=0, a5=0, a6=2, a7=DBCN) -> EXIT scause=10 a0=66 a7=DBCN";
+
+    CHECK_STR(expect_of(w, wrong), "a0: expected 0x42, saw 0x41");
+    kit_run(w, 0, w->tvm_id[0]);
+    CHECK(expect_of(w,
+                    "h0 guest_dbcn_console_write_byte(byte=65) -> EXIT error=SUCCESS value=0 stval=0 a0=65 a1=0 a6=2 "
+                    "a7=DBCN") == NULL);
+    CHECK_STR(expect_of(w, "h0 guest_wfi() -> EXIT error=0 value=0 scause=0 stval=0 a0=0 a1=0 a2=0 a3=0"),
+              "a3: one expectation compares at most 7 fields");
+    CHECK_CLEAN(w);
+    world_destroy(w);
+}
+
 int main(void)
 {
+    handlers_that_trap();
+    expectations_of_the_mailbox();
     loads_extend_as_the_isa_does();
     stores_have_their_width();
     transformed_instructions();
