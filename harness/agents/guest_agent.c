@@ -38,7 +38,8 @@ static void store_secret(struct agent_step *s, uint64_t value)
     const struct machine_hart *hart = &s->m->hart[s->hart];
     uint64_t other = value ^ NI_MEMORY_SECRET;
 
-    if ((value & 3) != 0)
+    bool near_code = s->a[0] + sizeof(value) - hart->pc < sizeof(value) + 8; /* instructions there and just behind */
+    if ((value & 3) != 0 || near_code)
         return;
     for (unsigned i = 0; i < MACHINE_TLB_ENTRIES; i++) {
         const struct tlb_entry *e = &hart->tlb[i];
