@@ -57,12 +57,17 @@ static void print_culprit(const struct finding *finding, const struct trace *t)
     fprintf(stderr, "%.*s", len, name);
 }
 
-void acting_report(const struct finding *finding, const struct trace *t)
+void acting_print(const struct finding *finding, const struct trace *t)
 {
     fprintf(stderr, "FINDING %s %s ", oracle_name(finding->oracle), finding->property);
     print_culprit(finding, t);
     fprintf(stderr, "\n%s, operation %u: %s\n\n", severity_name(finding->severity), finding->step, finding->text);
     trace_print(stderr, t);
     fflush(stderr);
+}
+
+void acting_report(const struct finding *finding, const struct trace *t)
+{
+    acting_print(finding, t);
     abort();
 }

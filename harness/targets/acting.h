@@ -15,8 +15,11 @@ bool acting_run(struct world *w, const struct trace *t);
 
 /*
  * Print a finding to stderr: first line `FINDING <oracle> <property> <call>`, then what happened in words and the trace
- * as text, which `touchstone run` takes back. Then abort, so that every engine keeps the input.
+ * as text, which `touchstone run` takes back.
  */
+void acting_print(const struct finding *finding, const struct trace *t);
+
+/* The same, and abort, so that every engine keeps the input. */
 void acting_report(const struct finding *finding, const struct trace *t) __attribute__((noreturn));
 
 #endif
