@@ -11,12 +11,21 @@
 
 #ifdef __AFL_COMPILER
 /* AFL++ gives each guard of this section a place in its map, ours as well as the compiler's. */
-extern uint8_t *__afl_area_ptr;
 static uint32_t guard[PLACES] __attribute__((section("__sancov_guards"), used));
+static uint8_t marked[PLACES]; /* by this input: how often does not matter */
+
+void __sanitizer_cov_trace_pc_guard(uint32_t *guard);
 
 static void mark(uint32_t place)
 {
-    __afl_area_ptr[guard[place]] = 1;
+    if (marked[place] == 0)
+        __sanitizer_cov_trace_pc_guard(&guard[place]);
+    marked[place] = 1;
+}
+
+static void forget(void)
+{
+    memset(marked, 0, sizeof(marked));
 }
 #else
 /* libFuzzer reads and clears this section around each input. */
@@ -26,6 +35,8 @@ static void mark(uint32_t place)
 {
     counter[place] = 1;
 }
+
+static void forget(void) {}
 #endif
 
 static struct features features;
@@ -41,6 +52,7 @@ void state_feedback_prepare(void)
 void state_feedback_begin(void)
 {
     features_begin(&features);
+    forget();
 }
 
 void state_feedback_before(const struct world *w, const struct trace_op *op)
