@@ -6,12 +6,12 @@
 #include "monitor/core/riscv_bits.h"
 #include "monitor/hal/hal.h"
 
-static struct nonconf_addr register_slot(const struct hart *h, unsigned reg)
+static struct nonconf_addr register_slot(const struct hart *h, uint64_t reg)
 {
     return (struct nonconf_addr){h->shmem.value + NACL_GPR_OFFSET(reg)};
 }
 
-static uint64_t mailbox_read(struct hart *h, unsigned reg)
+static uint64_t mailbox_read(struct hart *h, uint64_t reg)
 {
     uint64_t value;
     hal_untrusted_read(h, &value, register_slot(h, reg), sizeof(value));
