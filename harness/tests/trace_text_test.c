@@ -133,6 +133,7 @@ static void each_mistake_is_named_with_its_line(void)
 {
     check_mistake("", 1, "no header");
     check_mistake("# nothing\n", 2, "no header");
+    check_mistake("# nothing", 1, "no header");
     check_mistake("h0 nop()\n", 1, "expected the header");
     check_mistake("touchstone 2\n", 1, "version 2");
     check_mistake("touchstone 1 harts=0\n", 1, "harts: 1 to 8");

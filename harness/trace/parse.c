@@ -486,6 +486,8 @@ bool trace_parse(struct trace *t, const char *text, size_t len, struct trace_err
             return false;
         header = true;
     }
+    if (len > 0 && end[-1] != '\n')
+        p.line--; /* behind the last line there is none */
     return header ||
            fail(&p, "no header: a trace begins with touchstone %u harts=%u", TRACE_VERSION, TRACE_DEFAULT_HARTS);
 }
