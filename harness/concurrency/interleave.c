@@ -240,6 +240,11 @@ bool interleave_run(struct interleave *i, const struct trace *t, const struct sc
     return !w->finding.found;
 }
 
+void interleave_reset(struct interleave *i)
+{
+    world_reset(i->world);
+}
+
 /* --- life ------------------------------------------------------------------------------------------------------- */
 
 struct interleave *interleave_create(const struct machine_config *config)

@@ -30,6 +30,9 @@ void interleave_destroy(struct interleave *i);
  */
 bool interleave_run(struct interleave *i, const struct trace *t, const struct schedule_decisions *decisions);
 
+/* Back to reset at once, so that the next run does not begin with cleaning up after this one. */
+void interleave_reset(struct interleave *i);
+
 const struct finding *interleave_finding(const struct interleave *i);
 
 /* Operation that hart `h` was at when the run ended, and whether it was inside of it; false when it had none left. */

@@ -88,8 +88,10 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
         machines[harts] = make_machine(harts);
     /* Once through each of them: what the first run prepares must not be a new path of the first input. */
     trace = (struct trace){.harts = MIN_HARTS};
-    for (uint8_t harts = MIN_HARTS; harts <= MAX_HARTS; harts++)
+    for (uint8_t harts = MIN_HARTS; harts <= MAX_HARTS; harts++) {
         interleave_run(machines[harts], &trace, &(struct schedule_decisions){.seed = DEFAULT_SEED});
+        interleave_reset(machines[harts]);
+    }
     return 0;
 }
 
@@ -99,8 +101,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct schedule_decisions decisions = read_decisions(data, size, end);
     struct interleave *i = machines[trace.harts];
 
-    if (interleave_run(i, &trace, &decisions))
+    if (interleave_run(i, &trace, &decisions)) {
+        interleave_reset(i);
         return 0;
+    }
     acting_print(interleave_finding(i), &trace);
     fprintf(stderr, "\ndecisions: seed %u, bytes ", (unsigned)decisions.seed);
     for (size_t n = 0; n < decisions.len; n++)
