@@ -32,6 +32,7 @@ struct interleave {
     struct world *world;
     struct schedule *schedule;
     const struct trace *trace;
+    struct interleave_watch watch;
     bool shared_handles;
     uint32_t latest; /* operation that began last */
     struct program program[MONITOR_MAX_HARTS];
@@ -182,9 +183,13 @@ static void turn(void *data, uint32_t hart)
     resolve_own(i, p, &op);
     const struct abi_call *fence = fence_call(i, &op, hart);
     watch_fences(i, &op, fence, hart, watch);
+    if (i->watch.before != NULL)
+        i->watch.before(i->world, &op, hart);
     p->busy = true;
     world_step(i->world, &op, &seen);
     p->busy = false;
+    if (i->watch.after != NULL)
+        i->watch.after(i->world, &op, &seen, hart);
     bool answered = seen.kind == EXPECT_RESULT && seen.error == SBI_SUCCESS;
     if (answered && fence != NULL)
         judge_fences(i, fence, hart, watch);
@@ -238,6 +243,11 @@ bool interleave_run(struct interleave *i, const struct trace *t, const struct sc
     if (w->finding.found)
         w->finding.call = call_at(t, w->finding.step);
     return !w->finding.found;
+}
+
+void interleave_set_watch(struct interleave *i, const struct interleave_watch *watch)
+{
+    i->watch = *watch;
 }
 
 void interleave_reset(struct interleave *i)

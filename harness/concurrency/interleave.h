@@ -30,6 +30,16 @@ void interleave_destroy(struct interleave *i);
  */
 bool interleave_run(struct interleave *i, const struct trace *t, const struct schedule_decisions *decisions);
 
+/*
+ * Who looks at each operation of each hart: before it, and after it when it came to its end. Other harts may have acted in
+ * between. Neither may change anything; each may be NULL.
+ */
+struct interleave_watch {
+    void (*before)(const struct world *w, const struct trace_op *op, uint32_t hart);
+    void (*after)(const struct world *w, const struct trace_op *op, const struct step_result *seen, uint32_t hart);
+};
+void interleave_set_watch(struct interleave *i, const struct interleave_watch *watch);
+
 /* Back to reset at once, so that the next run does not begin with cleaning up after this one. */
 void interleave_reset(struct interleave *i);
 

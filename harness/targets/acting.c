@@ -28,9 +28,9 @@ bool acting_run(struct world *w, const struct trace *t)
     state_feedback_begin();
     for (uint32_t i = 0; i < t->count && !w->finding.found; i++) {
         w->step = i;
-        state_feedback_before(w, &t->op[i]);
+        state_feedback_before(w, &t->op[i], 0);
         world_step(w, &t->op[i], &seen);
-        state_feedback_after(w, &t->op[i], &seen);
+        state_feedback_after(w, &t->op[i], &seen, 0);
     }
     return world_audit(w);
 }

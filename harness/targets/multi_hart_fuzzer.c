@@ -16,6 +16,7 @@
 #include "harness/concurrency/interleave.h"
 #include "harness/targets/acting.h"
 #include "harness/targets/fuzzer.h"
+#include "harness/targets/state_feedback.h"
 #include "harness/trace/random.h"
 
 #define MIN_HARTS 2u
@@ -77,6 +78,7 @@ static struct interleave *make_machine(uint8_t harts)
         fprintf(stderr, "error: no memory for a machine of %u harts\n", harts);
         exit(EXIT_FAILURE);
     }
+    interleave_set_watch(i, &(struct interleave_watch){.before = state_feedback_before, .after = state_feedback_after});
     return i;
 }
 
@@ -84,6 +86,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 {
     (void)argc;
     (void)argv;
+    state_feedback_prepare();
     for (uint8_t harts = MIN_HARTS; harts <= MAX_HARTS; harts++)
         machines[harts] = make_machine(harts);
     /* Once through each of them: what the first run prepares must not be a new path of the first input. */
@@ -101,6 +104,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct schedule_decisions decisions = read_decisions(data, size, end);
     struct interleave *i = machines[trace.harts];
 
+    state_feedback_begin();
     if (interleave_run(i, &trace, &decisions)) {
         interleave_reset(i);
         return 0;

@@ -39,7 +39,7 @@ static void mark(uint32_t place)
 static void forget(void) {}
 #endif
 
-static struct features features;
+static struct features features[MONITOR_MAX_HARTS]; /* by lane */
 static bool wanted;
 
 void state_feedback_prepare(void)
@@ -51,23 +51,25 @@ void state_feedback_prepare(void)
 
 void state_feedback_begin(void)
 {
-    features_begin(&features);
+    for (unsigned lane = 0; lane < MONITOR_MAX_HARTS; lane++)
+        features_begin(&features[lane]);
     forget();
 }
 
-void state_feedback_before(const struct world *w, const struct trace_op *op)
+void state_feedback_before(const struct world *w, const struct trace_op *op, uint32_t lane)
 {
     if (wanted)
-        features_before(&features, w, op);
+        features_before(&features[lane], w, op);
 }
 
-void state_feedback_after(const struct world *w, const struct trace_op *op, const struct step_result *seen)
+void state_feedback_after(const struct world *w, const struct trace_op *op, const struct step_result *seen,
+                          uint32_t lane)
 {
     uint64_t feature[FEATURES_MAX];
 
     if (!wanted)
         return;
-    unsigned count = features_after(&features, w, op, seen, feature);
+    unsigned count = features_after(&features[lane], w, op, seen, feature);
     for (unsigned i = 0; i < count; i++)
         mark((uint32_t)(feature[i] >> (64 - PLACE_BITS)));
 }

@@ -14,9 +14,13 @@
 /* Once, before the first input: reads the environment. */
 void state_feedback_prepare(void);
 
-/* An input begins; before each step; after each step. */
+/*
+ * An input begins; before each step; after each step. Steps that do not overlap share lane 0, harts that overlap have a
+ * lane each, below MONITOR_MAX_HARTS.
+ */
 void state_feedback_begin(void);
-void state_feedback_before(const struct world *w, const struct trace_op *op);
-void state_feedback_after(const struct world *w, const struct trace_op *op, const struct step_result *seen);
+void state_feedback_before(const struct world *w, const struct trace_op *op, uint32_t lane);
+void state_feedback_after(const struct world *w, const struct trace_op *op, const struct step_result *seen,
+                          uint32_t lane);
 
 #endif
