@@ -30,6 +30,7 @@ import time
 import planting
 
 HUNT_EXIT = {0, 5}
+FIXED_WORK_SECONDS = 60
 INTERLEAVE_STEPS = {"plain": 5000000, "fine": 60000000}
 ADDR_NO_RANDOMIZE = 0x0040000
 SANITIZER_OPTIONS = {
@@ -176,7 +177,7 @@ class Judge:
             if variant not in self.failing:
                 folder = self.builder.clean_objects(variant)
                 _, output, _, _ = self.children.run(self.run_words(self.builder.clean_program(variant)), self.environment(),
-                                                    self.seconds, folder)
+                                                    self.fixed_limit(), folder)
                 try:
                     files = json.loads(output)["files"]
                 except (ValueError, KeyError):
@@ -186,8 +187,12 @@ class Judge:
                     print(f"touchstone plants: {name} fails on the clean monitor and is left out", file=sys.stderr)
             return self.failing[variant]
 
+    def fixed_limit(self):
+        """Processor seconds for work of a fixed size, which the budget of the search does not shorten: slow is no hang."""
+        return max(self.seconds, FIXED_WORK_SECONDS)
+
     def seeds(self, plant, program, variant, verdict):
-        code, output, errors = self.start(plant, verdict, self.run_words(program), max(self.seconds, 60))
+        code, output, errors = self.start(plant, verdict, self.run_words(program), self.fixed_limit())
         if code == 0:
             verdict.executions += output.count('"file":')
             return
@@ -235,7 +240,7 @@ class Judge:
     def interleave(self, plant, program, variant, verdict):
         findings = os.path.join(self.folder(plant), "findings")
         words = ["interleave", "--json", "--steps", str(INTERLEAVE_STEPS[variant]), "--seeds", self.corpora, "--findings", findings]
-        code, output, errors = self.start(plant, verdict, [program] + words, self.seconds)
+        code, output, errors = self.start(plant, verdict, [program] + words, self.fixed_limit())
         try:
             said = json.loads(output.strip().splitlines()[-1])
         except (ValueError, IndexError):
@@ -252,7 +257,7 @@ class Judge:
 
     def faults(self, plant, source, verdict):
         program = self.builder.faults(plant, source, "plain")
-        code, output, errors = self.start(plant, verdict, [program, self.builder.source], self.seconds)
+        code, output, errors = self.start(plant, verdict, [program, self.builder.source], self.fixed_limit())
         counted = re.search(r"(\d+) passed", output)
         verdict.executions += int(counted.group(1)) if counted else 0
         if code != 0:
@@ -263,7 +268,7 @@ class Judge:
         """Withdraws a verdict that the clean monitor would get for the same trace, or the same order of harts."""
         if verdict.schedule is not None:
             code, output, errors, _ = self.children.run(
-                [self.builder.clean_program(variant), "interleave"] + verdict.schedule, self.environment(), self.seconds,
+                [self.builder.clean_program(variant), "interleave"] + verdict.schedule, self.environment(), self.fixed_limit(),
                 self.folder(plant))
             if code != 0:
                 said = (output or errors).strip().splitlines()
@@ -273,7 +278,7 @@ class Judge:
             return
         program = self.builder.clean_program(variant)
         code, output, errors, _ = self.children.run([program, "run", "--any", verdict.reproducer],
-                                                    self.environment(), self.seconds, self.folder(plant))
+                                                    self.environment(), self.fixed_limit(), self.folder(plant))
         if code != 0:
             said = (output or errors).strip().splitlines()
             verdict.withdraw(f"the clean monitor is accused as well: {said[0] if said else code}")
@@ -315,7 +320,7 @@ class Judge:
                 raise planting.MissingTool("switch_replay was not built: install the Debian package libunicorn-dev")
             return
         firmware = self.builder.firmware(plant, source)
-        code, output, errors = self.start(plant, verdict, [program, os.path.join(firmware, "fw.elf")], self.seconds)
+        code, output, errors = self.start(plant, verdict, [program, os.path.join(firmware, "fw.elf")], self.fixed_limit())
         lines = [line for line in (output + errors).splitlines() if line.strip()]
         replays = re.search(r"(\d+) replays", output)
         verdict.executions += int(replays.group(1)) if replays else 0
