@@ -85,12 +85,14 @@ with open(sys.argv[1], "rb") as file:
     image = bytearray(file.read())
 info = struct.pack("<6Q", 0x4942534F, 2, 0x80200000, 1, 0, 1)
 code = struct.pack(
-    "<8I",
+    "<10I",
     0x00000297,  # auipc t0, 0            0x83000100
     0xF802B303,  # ld    t1, -0x80(t0)    the first instructions
     0xF0028613,  # addi  a2, t0, -0x100   the structure
     0xFD000397,  # auipc t2, -0x3000
     0xEF438393,  # addi  t2, t2, -0x10c   0x80000000
+    0xF1402E73,  # csrr  t3, mhartid
+    0x000E1463,  # bnez  t3, 8            only hart 0 takes the detour out: it has taken it itself then
     0x0063B023,  # sd    t1, 0(t2)
     0x0000100F,  # fence.i
     0x00038067,  # jr    t2

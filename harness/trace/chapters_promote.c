@@ -86,7 +86,9 @@ void chapter_promote(struct writer *w)
     for (uint32_t i = 0; i < (large ? 0 : 1 + LAYOUT_FDT); i++)
         write_word(w, hart, tables + 1, 8 * i, host_entry(pages + i, random_chance(w->aim.r, 90) ? 0xdf : 0xd7));
     write_word(w, hart, 32 + 4 * hart, 0x1c00, 8ull << 60 | ((MACHINE_HOST_BASE >> 12) + PROMOTE_ROOT));
-    write_word(w, hart, 32 + 4 * hart, 8 * (1 + (uint32_t)random_below(w->aim.r, 31)), random_next(w->aim.r));
+    /* One draw a statement: in which order a compiler evaluates arguments is its own affair. */
+    uint32_t offset = 8 * (1 + (uint32_t)random_below(w->aim.r, 31));
+    write_word(w, hart, 32 + 4 * hart, offset, random_next(w->aim.r));
     writer_call(w, hart, CALL_covh_promote_to_tvm);
     writer_run(w, hart, tvm);
     writer_guest_access(w, hart, OP_GUEST_STORE, LAYOUT_REGION);

@@ -185,8 +185,10 @@ static uint32_t access_insn(struct random *r)
 
     if (random_chance(r, 5))
         return (uint32_t)random_next(r);
-    if (random_chance(r, 30))
-        return halves[random_below(r, COUNT_OF(halves))] | (reg & 7) << 2 | (random_chance(r, 50) ? reg << 7 : 0);
+    if (random_chance(r, 30)) {
+        uint32_t half = halves[random_below(r, COUNT_OF(halves))];
+        return half | (reg & 7) << 2 | (random_chance(r, 50) ? reg << 7 : 0);
+    }
     uint32_t word = words[random_below(r, random_chance(r, 85) ? 11 : COUNT_OF(words))];
     return word | reg << ((word & 0x7f) == 0x23 ? 20 : 7) | (uint32_t)random_below(r, 32) << 15;
 }
