@@ -287,11 +287,11 @@ static void compare_frame(struct world *w, uint32_t frame)
 /* Sorted, disjoint, page-aligned, within the guest-physical width, of a type there is, memory without a pending change merged. */
 static bool regions_are_tidy(struct world *w, uint32_t slot, const struct tvm *t)
 {
-    uint64_t limit = UINT64_C(1) << (41 + 9 * (t->gstage_mode - GSTAGE_SV39X4));
     uint64_t end = 0;
 
     if (t->gstage_mode - GSTAGE_SV39X4 > 2)
         return true; /* reported with the mode */
+    uint64_t limit = UINT64_C(1) << (41 + 9 * (t->gstage_mode - GSTAGE_SV39X4));
     for (uint32_t i = 0; i < t->region_count && i < TVM_MAX_REGIONS; i++) {
         const struct region *r = &t->region[i];
         bool joins = i > 0 && r->base == end && r->type == t->region[i - 1].type &&
