@@ -435,6 +435,21 @@ static void follow(struct world *w, uint32_t hart, const struct ref_entry *e)
     follow_frames(w);
 }
 
+uint16_t ref_call_name(bool guest, const uint64_t *x)
+{
+    uint64_t eid = x[17];
+    uint32_t word = (uint32_t)x[16];
+    bool cove = eid == SBI_EID_COVH || eid == SBI_EID_COVI || eid == SBI_EID_COVG;
+    const struct abi_call *call;
+
+    if (eid > UINT32_MAX || (x[16] != word && x[16] != (uint64_t)(int64_t)(int32_t)word))
+        return CALL_none;
+    if (cove && ((word >> 16 & 0x3ffu) != 0 || word >> 26 > 1))
+        return CALL_none;
+    call = abi_call_by_number(guest, eid, cove ? word & 0xffffu : word);
+    return call != NULL && call->served ? call->id : CALL_none;
+}
+
 /* --- hooks ------------------------------------------------------------------------------------------------------ */
 
 /* A suspended hart wakes when something pends, not when somebody calls. It has fenced on its way. */

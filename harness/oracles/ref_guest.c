@@ -332,26 +332,11 @@ static struct guest current(struct world *w, uint32_t hart, const uint64_t *x)
     return c;
 }
 
-static uint16_t name_call(const uint64_t *x)
-{
-    uint64_t eid = x[17];
-    uint32_t word = (uint32_t)x[16];
-    bool cove = eid == SBI_EID_COVH || eid == SBI_EID_COVI || eid == SBI_EID_COVG;
-    const struct abi_call *call;
-
-    if (eid > UINT32_MAX || (x[16] != word && x[16] != (uint64_t)(int64_t)(int32_t)word))
-        return CALL_none;
-    if (cove && ((word >> 16 & 0x3ffu) != 0 || word >> 26 > 1))
-        return CALL_none;
-    call = abi_call_by_number(true, eid, cove ? word & 0xffffu : word);
-    return call != NULL && call->served ? call->id : CALL_none;
-}
-
 struct ref_answer ref_guest_call(struct world *w, uint32_t hart, const uint64_t *x)
 {
     struct guest call = current(w, hart, x);
     const struct guest *c = &call;
-    uint16_t id = name_call(x);
+    uint16_t id = ref_call_name(true, x);
     bool memory = id >= CALL_covg_add_mmio_region && id <= CALL_covg_unshare_memory_region;
 
     if (c->t->followed && (memory || id == CALL_guest_dbcn_console_write || id == CALL_guest_dbcn_console_read))

@@ -520,21 +520,6 @@ static struct ref_answer change_pages(const struct host *c, struct ref_tvm *t, e
 
 /* --- routing ---------------------------------------------------------------------------------------------------- */
 
-static uint16_t name_call(const uint64_t *x)
-{
-    uint64_t eid = x[17];
-    uint32_t word = (uint32_t)x[16];
-    bool cove = eid == SBI_EID_COVH || eid == SBI_EID_COVI || eid == SBI_EID_COVG;
-    const struct abi_call *call;
-
-    if (eid > UINT32_MAX || (x[16] != word && x[16] != (uint64_t)(int64_t)(int32_t)word))
-        return CALL_none;
-    if (cove && ((word >> 16 & 0x3ffu) != 0 || word >> 26 > 1))
-        return CALL_none;
-    call = abi_call_by_number(false, eid, cove ? word & 0xffffu : word);
-    return call != NULL && call->served ? call->id : CALL_none;
-}
-
 static struct ref_answer tvm_call(const struct host *c, uint16_t id)
 {
     struct ref_tvm *t = ref_tvm_by_id(c->r, c->a[0]);
@@ -569,7 +554,7 @@ struct ref_answer ref_host_call(struct world *w, uint32_t hart, const uint64_t *
     struct host call = {.w = w, .r = r, .hart = &r->hart[hart], .h = hart, .a = &x[A0]};
     const struct host *c = &call;
     const struct platform *p = &w->machine->monitor->platform;
-    uint16_t id = name_call(x);
+    uint16_t id = ref_call_name(false, x);
 
     switch (id) {
     case CALL_none: return answer_error(SBI_ERR_NOT_SUPPORTED);
