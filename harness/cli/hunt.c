@@ -164,9 +164,7 @@ static void settle_machine(struct hunt *h, const struct corpus_entry *parent, bo
     t->host_pages = m->host_pages;
     t->window_pages = m->window_pages;
     t->seed = m->seed;
-    h->size = trace_encode(t, h->bytes, sizeof(h->bytes));
-    /* With fewer harts, operations of those that are gone move to others, as reading does it: what is kept is canonical. */
-    trace_decode(t, h->bytes, h->size);
+    trace_canonical(t); /* operations of harts that are gone move to others */
     h->size = trace_encode(t, h->bytes, sizeof(h->bytes));
 }
 

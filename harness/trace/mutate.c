@@ -263,7 +263,7 @@ static void shorten(struct mutation *m)
     }
 }
 
-static void make_canonical(struct trace *t)
+void trace_canonical(struct trace *t)
 {
     for (uint32_t i = 0; i < t->count; i++)
         trace_op_canonical(&t->op[i], t->harts);
@@ -310,7 +310,7 @@ size_t trace_mutate(uint8_t *bytes, size_t size, size_t max, uint32_t seed, trac
     unsigned attempts = 0;
     do {
         change_once(&m);
-        make_canonical(&m.trace);
+        trace_canonical(&m.trace);
     } while (random_chance(&m.random, 40) || (fingerprint(&m.trace) == before && ++attempts < MAX_ATTEMPTS));
     shorten(&m);
     return finish(&m, bytes, max);

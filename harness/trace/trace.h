@@ -123,6 +123,9 @@ void trace_decode(struct trace *t, const uint8_t *bytes, size_t len);
 /* As trace_decode, but bytes that are a correct trace in text form are taken as that: what fuzzers are fed with. */
 void trace_decode_any(struct trace *t, const uint8_t *bytes, size_t len);
 
+/* Bring every operation into canonical form for the machine of the trace, as decoding does. */
+void trace_canonical(struct trace *t);
+
 /* Canonical encoding. Returns the length, at most `max`; operations that do not fit are left out. */
 size_t trace_encode(const struct trace *t, uint8_t *bytes, size_t max);
 
