@@ -9,10 +9,8 @@
 #include <string.h>
 
 #include "harness/agents/agent.h"
-#include "harness/oracles/att.h"
 #include "harness/oracles/ni.h"
 #include "harness/oracles/oracle.h"
-#include "harness/oracles/ref.h"
 
 #define TRACE_FRAME_BYTES 4096u
 
@@ -189,10 +187,6 @@ bool world_step(struct world *w, const struct trace_op *op, struct step_result *
         oracle_before(w, s.hart, op);
         perform(&s);
         oracle_after(w, s.hart, op);
-        if ((w->oracles & ORACLE_REF) != 0)
-            ref_after(w);
-        if ((w->oracles & ORACLE_ATT) != 0 && !w->finding.found)
-            att_after(w);
         if (s.result->kind == EXPECT_ENTER)
             guest_plant_markers(w, s.hart);
         if (w->twin != NULL && !w->finding.found) {

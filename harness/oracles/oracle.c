@@ -267,27 +267,16 @@ static void see_call(struct world *w)
     call->value = hart->x[A1];
 }
 
-void oracle_after(struct world *w, uint32_t hart, const struct trace_op *op)
+/* What the frames, records, registers and caches say about this step. */
+static void judge_state(struct world *w)
 {
-    struct oracle_state *o = w->oracle_state;
+    const struct oracle_state *o = w->oracle_state;
     const uint32_t *frames = NULL;
 
-    (void)hart;
-    (void)op;
-    if (w->oracles == 0)
-        return;
-    see_call(w);
-    secret_trap_to_host(w);
-    liv_after(w);
-    if (o->entered)
-        ord_after(w);
-    if ((w->oracles & (ORACLE_OWN | ORACLE_ORD)) == 0 || w->finding.found)
-        return;
     if (w->machine->halted) {
         transition_halted(w);
         return;
     }
-
     uint32_t count = machine_changes(w->machine, &frames);
     if (o->entered)
         registers_noted(w);
@@ -302,6 +291,26 @@ void oracle_after(struct world *w, uint32_t hart, const struct trace_op *op)
     access_after(w);
     transition_sync(w);
     machine_changes_clear(w->machine);
+}
+
+void oracle_after(struct world *w, uint32_t hart, const struct trace_op *op)
+{
+    (void)hart;
+    (void)op;
+    if (w->oracles == 0)
+        return;
+    see_call(w);
+    secret_trap_to_host(w);
+    liv_after(w);
+    if (w->oracle_state->entered)
+        ord_after(w);
+    if ((w->oracles & (ORACLE_OWN | ORACLE_ORD)) != 0 && !w->finding.found)
+        judge_state(w);
+    /* Last, so that a finding keeps the name of the oracle that knows most of it. */
+    if ((w->oracles & ORACLE_REF) != 0)
+        ref_after(w);
+    if ((w->oracles & ORACLE_ATT) != 0 && !w->finding.found)
+        att_after(w);
 }
 
 void oracle_audit(struct world *w)
