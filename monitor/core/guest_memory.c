@@ -3,28 +3,14 @@
 #include "monitor/core/guest_memory.h"
 
 #include "monitor/core/gstage.h"
+#include "monitor/core/pte.h"
 #include "monitor/core/riscv_bits.h"
 #include "monitor/hal/hal.h"
 
-#define SATP_MODE_SHIFT 60
-#define SATP_MODE_BARE 0u
-#define SATP_MODE_SV39 8u
-#define SATP_MODE_SV57 10u
 #define SATP_PPN_MASK ((UINT64_C(1) << 44) - 1)
 #define SV39_LEVELS 3u
+#define PTE_RESERVED (UINT64_MAX << PTE_HIGH_SHIFT) /* memory types are off, larger naturally aligned pages unknown */
 
-#define PTE_V 0x01u
-#define PTE_R 0x02u
-#define PTE_W 0x04u
-#define PTE_X 0x08u
-#define PTE_U 0x10u
-#define PTE_A 0x40u
-#define PTE_D 0x80u
-#define PTE_PPN_SHIFT 10
-#define PTE_RESERVED                                                                                                   \
-    (UINT64_C(0x3ff) << 54) /* page-based memory types are off, larger naturally aligned pages unknown */
-
-#define LEVEL_BITS 9u
 #define PARCEL 2u /* instructions come in units of so many bytes */
 
 struct reader {
@@ -74,14 +60,14 @@ static bool translate_fetch(const struct reader *r, uint64_t va, struct gpa *out
     if (mode < SATP_MODE_SV39 || mode > SATP_MODE_SV57)
         return false;
     unsigned levels = SV39_LEVELS + (unsigned)(mode - SATP_MODE_SV39);
-    uint64_t upper = va >> (PAGE_SHIFT + LEVEL_BITS * levels - 1);
-    if (upper != 0 && upper != UINT64_MAX >> (PAGE_SHIFT + LEVEL_BITS * levels - 1))
+    uint64_t upper = va >> (PAGE_SHIFT + PTE_TABLE_BITS * levels - 1);
+    if (upper != 0 && upper != UINT64_MAX >> (PAGE_SHIFT + PTE_TABLE_BITS * levels - 1))
         return false;
 
     uint64_t table = (r->vsatp & SATP_PPN_MASK) << PAGE_SHIFT;
     for (unsigned level = levels; level-- > 0;) {
-        unsigned shift = PAGE_SHIFT + LEVEL_BITS * level;
-        uint64_t index = va >> shift & ((1u << LEVEL_BITS) - 1);
+        unsigned shift = PAGE_SHIFT + PTE_TABLE_BITS * level;
+        uint64_t index = va >> shift & ((1u << PTE_TABLE_BITS) - 1);
         uint64_t entry;
         if (!read_entry(r, (struct gpa){table + index * sizeof(entry)}, &entry))
             return false;

@@ -63,6 +63,12 @@
 #define VTYPE_VILL (UINT64_C(1) << 63) /* vtype after reset: no vector configuration */
 #define COUNTEREN_TM (UINT64_C(1) << 1)
 
+/* satp, and vsatp alike */
+#define SATP_MODE_SHIFT 60
+#define SATP_MODE_BARE 0u
+#define SATP_MODE_SV39 8u
+#define SATP_MODE_SV57 10u
+
 #define HGATP_MODE_SHIFT 60
 #define HGATP_VMID_SHIFT 44
 

@@ -15,9 +15,6 @@
 #define FDT_ALIGN 8u
 #define IDENTITY_ALIGN 64u
 #define CSR_HGATP 0x680u
-#define SATP_MODE_SHIFT 60
-#define SATP_SV39 8u
-#define SATP_SV57 10u
 #define SSTATUS_VS (UINT64_C(3) << 9)
 #define SSTATUS_FS (UINT64_C(3) << 13)
 #define SSTATUS_SUM (UINT64_C(1) << 18)
@@ -37,9 +34,9 @@ static bool legalise(const struct hart *h, struct promote_request *r)
     uint64_t *csr = r->csr;
     uint64_t units = h->monitor->platform.vlenb != 0 ? SSTATUS_FS | SSTATUS_VS : SSTATUS_FS;
     uint64_t mode = csr[PROMOTE_vsatp] >> SATP_MODE_SHIFT;
-    if (mode != 0 && (mode < SATP_SV39 || mode > SATP_SV57))
+    if (mode != SATP_MODE_BARE && (mode < SATP_MODE_SV39 || mode > SATP_MODE_SV57))
         return false;
-    if (mode == 0)
+    if (mode == SATP_MODE_BARE)
         csr[PROMOTE_vsatp] = 0;
     csr[PROMOTE_vsstatus] &= SSTATUS_SIE | SSTATUS_SPIE | SSTATUS_SPP | SSTATUS_SUM | SSTATUS_MXR | units;
     csr[PROMOTE_vsstatus] |= SSTATUS_UXL_64;
