@@ -11,6 +11,7 @@
 #include "harness/agents/agent.h"
 #include "harness/oracles/ni.h"
 #include "harness/oracles/oracle.h"
+#include "harness/trace/ops.h"
 
 #define TRACE_FRAME_BYTES 4096u
 
@@ -144,29 +145,13 @@ static void perform(struct agent_step *s)
     if (!agent_hart_runs(s->m, s->hart) || preempted(s) || !agent_hart_runs(s->m, s->hart))
         return;
 
-    switch ((enum trace_op_code)s->op->op) {
-    case OP_IRQ: environment(s); return;
-    case OP_GUEST_CALL:
-    case OP_GUEST_ECALL:
-    case OP_GUEST_LOAD:
-    case OP_GUEST_STORE:
-    case OP_GUEST_FETCH:
-    case OP_GUEST_CSR_READ:
-    case OP_GUEST_CSR_WRITE:
-    case OP_GUEST_REG:
-    case OP_GUEST_TRAP:
-    case OP_GUEST_WFI:
-    case OP_GUEST_VIRTUAL:
-    case OP_GUEST_USER:
-    case OP_GUEST_EXEC:
-        if (machine_in_guest(s->m, s->hart))
-            guest_agent(s);
-        return;
-    default:
-        if (!machine_in_guest(s->m, s->hart))
-            host_agent(s);
-        return;
-    }
+    bool in_guest = machine_in_guest(s->m, s->hart);
+    if (s->op->op == OP_IRQ)
+        environment(s);
+    else if (trace_op_is_guest(s->op->op) && in_guest)
+        guest_agent(s);
+    else if (!trace_op_is_guest(s->op->op) && !in_guest)
+        host_agent(s);
 }
 
 bool world_step(struct world *w, const struct trace_op *op, struct step_result *result)

@@ -15,6 +15,7 @@
 #include "harness/targets/fuzzer.h"
 #include "harness/targets/state_feedback.h"
 #include "harness/trace/call_ids.h"
+#include "harness/trace/ops.h"
 
 #define MUTATION_ATTEMPTS 6u /* a mutation whose operations are all left out is followed by another, this often */
 
@@ -64,20 +65,9 @@ static bool answers_guest(uint16_t call)
 
 static bool allowed(const struct trace_op *op)
 {
+    if (trace_op_is_guest(op->op))
+        return true;
     switch (op->op) {
-    case OP_GUEST_CALL:
-    case OP_GUEST_ECALL:
-    case OP_GUEST_LOAD:
-    case OP_GUEST_STORE:
-    case OP_GUEST_FETCH:
-    case OP_GUEST_CSR_READ:
-    case OP_GUEST_CSR_WRITE:
-    case OP_GUEST_REG:
-    case OP_GUEST_TRAP:
-    case OP_GUEST_WFI:
-    case OP_GUEST_VIRTUAL:
-    case OP_GUEST_USER:
-    case OP_GUEST_EXEC:
     case OP_HOST_WRITE64:
     case OP_IRQ:
     case OP_TIME:

@@ -246,3 +246,23 @@ uint32_t trace_legal_window_pages(uint32_t pages)
         legal *= 2;
     return legal;
 }
+
+bool trace_op_is_guest(uint8_t op)
+{
+    switch ((enum trace_op_code)op) {
+    case OP_GUEST_CALL:
+    case OP_GUEST_ECALL:
+    case OP_GUEST_LOAD:
+    case OP_GUEST_STORE:
+    case OP_GUEST_FETCH:
+    case OP_GUEST_CSR_READ:
+    case OP_GUEST_CSR_WRITE:
+    case OP_GUEST_REG:
+    case OP_GUEST_TRAP:
+    case OP_GUEST_WFI:
+    case OP_GUEST_VIRTUAL:
+    case OP_GUEST_USER:
+    case OP_GUEST_EXEC: return true;
+    default: return false;
+    }
+}

@@ -97,4 +97,7 @@ int trace_expect_slot(uint64_t mask, unsigned field);
 /* Does the text that starts here look like the text form: "touchstone" after comments and blank lines? */
 bool trace_looks_like_text(const uint8_t *bytes, size_t len);
 
+/* Does the guest on the hart perform it, and nobody else? */
+bool trace_op_is_guest(uint8_t op);
+
 #endif
