@@ -21,7 +21,8 @@ import validate
 
 SCHEMA = "touchstone-results/1"
 FRAGMENT_SCHEMA = os.path.join(os.path.dirname(os.path.abspath(__file__)), "fragment-1.schema.json")
-KINDS = ("fuzz", "replay", "matrix", "coverage", "size", "plants", "switch", "qemu", "tests", "bench")
+KINDS = ("fuzz", "replay", "matrix", "coverage", "size", "plants", "switch", "qemu", "tests", "bench", "table")
+OPTIONAL = ("table",)  # nobody misses it
 
 MAX_TEXT = 64 << 10
 MAX_FINDINGS = 2000
@@ -64,7 +65,7 @@ def collect(root, build):
     for kind in KINDS:
         results[kind] = []
     read_fragments(results, os.path.join(build, "results"), root)
-    results["missing"] = [kind for kind in KINDS if not was_run(results, kind)]
+    results["missing"] = [kind for kind in KINDS if kind not in OPTIONAL and not was_run(results, kind)]
     results["findings"], results["findings_left_out"] = read_findings(os.path.join(root, "findings"), root)
     results["totals"] = totals_of(results)
     results["verdict"] = verdict_of(results)
@@ -434,6 +435,7 @@ def totals_of(results):
         "cells": len(cells),
         "cells_reached": sum(cell["seeds"] >= cell["wanted"] for cell in cells),
         "code_lines": sum(fragment["total"] for fragment in results["size"]),
+        "tables_failed": sum(fragment["failed"] for fragment in results["table"]),
     }
 
 
@@ -472,6 +474,8 @@ def verdict_of(results):
         refuted = sum(cell["seeds"] > 0 for cell in fragment["cells"] if "unreachable" in cell)
         count(failures, refuted, "cell", "of the matrix said to be unreachable and reached")
         count(failures, len(fragment["surprises"]), "outcome", "seen that the matrix does not list")
+    for fragment in results["table"]:
+        count(failures, fragment["failed"], "entry", f"of “{fragment['title']}” failed")
     for fragment in results["size"]:
         if not fragment["passed"]:
             failures.append("the monitor is larger, or needs deeper stacks, than allowed")

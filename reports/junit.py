@@ -80,6 +80,13 @@ def render(results):
             ],
         ),
         (
+            "tables",
+            [
+                case(run["title"], failure(f"{run['failed']} failed", "") if run["failed"] else "")
+                for run in results["table"]
+            ],
+        ),
+        (
             "fragments",
             [
                 case(

@@ -45,11 +45,12 @@ def render(results, earlier, line_coverage):
         ("qemu", "Boot", boot(results)),
         ("tests", "Checks", tests(results)),
         ("bench", "Speed", bench(results)),
+        *((f"table-{run['name']}", run["title"], any_table(run)) for run in results["table"]),
         ("history", "Earlier reports", history(earlier)),
         ("environment", "Surroundings", environment(results)),
     )
-    body = "".join(f'<section id="{key}"><h2>{title}</h2>\n{text}</section>\n' for key, title, text in sections)
-    links = " ".join(f'<a href="#{key}">{title}</a>' for key, title, _ in sections)
+    body = "".join(f'<section id="{key}"><h2>{esc(title)}</h2>\n{text}</section>\n' for key, title, text in sections)
+    links = " ".join(f'<a href="#{key}">{esc(title)}</a>' for key, title, _ in sections)
     return (
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
@@ -493,6 +494,26 @@ def tests(results):
             [f'~step of {run["script"]}', "result", ">seconds"], rows + [("sum", ["all", "", number(seconds)])]
         )
     return text
+
+
+def any_table(run):
+    """A table whose columns the fragment names itself."""
+    def cell(value):
+        if value is None or isinstance(value, bool):
+            return esc(yes(value))
+        return number(value, 0 if isinstance(value, int) else 2) if isinstance(value, (int, float)) else esc(value)
+
+    marked = any("status" in row for row in run["rows"])
+    rows = [[cell(value) for value in row["cells"]] + ([mark(row["status"]) if "status" in row else ""] if marked else [])
+            for row in run["rows"] if row["cells"]]
+    made = f'<p class="soft"><code>{esc(run["command"])}</code></p>\n'
+    shown = table(run["columns"] + (["result"] if marked else []), rows)
+    wrong = [row for row, given in zip(rows, run["rows"]) if given.get("status") == "failed"]
+    text = lead(esc(run["lead"])) + source(run)
+    if len(rows) > MANY:
+        text += table(run["columns"] + ["result"], wrong) if wrong else ""
+        shown = folded(f"All {len(rows)} rows", shown)
+    return text + shown + "".join(f"<p>{esc(note)}</p>\n" for note in run.get("notes", [])) + made
 
 
 def bench(results):
