@@ -14,6 +14,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "harness/agents/telling.h"
 #include "harness/agents/world.h"
 #include "harness/trace/trace.h"
 
@@ -143,26 +144,11 @@ void pool_free(struct world_pool *pool);
 /* Index of the next operation at or after `i` that is not an OP_EXPECT; t->count at the end. */
 uint32_t next_step(const struct trace *t, uint32_t i);
 
-/* The step as an OP_EXPECT that it would fulfil. */
-struct trace_op expect_of(const struct step_result *seen);
-
-/* Are two step results equal in every field that their kind has? */
-bool same_result(const struct step_result *a, const struct step_result *b);
-
-/* Print "h0 call(...) -> SEEN" without a newline. */
-void print_step(FILE *out, const struct trace_op *op, const struct step_result *seen);
-
 /* Tell a finding: what was done last, which promise broke. `name` is the file or "". */
 void print_finding(FILE *out, const char *name, const struct trace *t, const struct finding *f);
 
 /* Members of a JSON object, without braces: "oracle", "severity", "property", "call", "step", "text". */
 void json_finding(FILE *out, const struct finding *f);
-
-/* Name of the call a finding is about, or "none". */
-const char *finding_call(const struct finding *f);
-
-/* Do two findings have the same identity: oracle, property and call? */
-bool same_finding(const struct finding *a, const struct finding *b);
 
 /* Processor time of this process in seconds. */
 double cpu_seconds(void);
@@ -205,7 +191,10 @@ struct corpus {
 /* Add a copy of an encoded trace; `t` is what it decodes to. False when memory is short. */
 bool corpus_add(struct corpus *c, const struct trace *t, const uint8_t *bytes, size_t size, const char *name);
 
-/* Load files and folders; a bad file is complained about and left out. Returns CLI_CLEAN or the worst complaint. */
+/*
+ * Load files and folders, without schedules: one operation ends before the next begins. A bad file is complained about and
+ * left out. Returns CLI_CLEAN or the worst complaint.
+ */
 int corpus_load(struct corpus *c, const char *path);
 void corpus_free(struct corpus *c);
 

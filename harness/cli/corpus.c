@@ -46,6 +46,7 @@ int corpus_load(struct corpus *c, const char *path)
             code = cli_worse(code, CLI_USAGE);
             continue;
         }
+        trace_drop_schedule(&trace);
         if (!corpus_add(c, &trace, bytes, trace_encode(&trace, bytes, sizeof(bytes)), list.path[i])) {
             code = cli_worse(code, cli_error(CLI_ENVIRONMENT, "%s: out of memory", list.path[i]));
             break;

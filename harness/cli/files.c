@@ -116,7 +116,7 @@ uint8_t *file_read(const char *path, size_t max, size_t *size)
         if (ferror(in))
             cli_error(CLI_USAGE, "%s: %s", path, strerror(errno));
         else if (*size > max)
-            cli_error(CLI_USAGE, "%s: offset %zu: larger than the %zu bytes that a trace can have", path, max, max);
+            cli_error(CLI_USAGE, "%s: offset %zu: larger than %zu bytes, the most that is possible", path, max, max);
         if (ferror(in) || *size > max) {
             free(bytes);
             bytes = NULL;

@@ -3,7 +3,7 @@
  * touchstone interleave: harts that overlap inside the monitor, in orders that a seed decides.
  *
  * Round by round a trace is made of the corpora (or taken from a file) and run under the scheduler. A finding is written
- * as a trace, with the command that shows it again in its first line. With --threads harts are threads instead, in whatever order
+ * as a trace with its schedule, which `touchstone run` replays. With --threads harts are threads instead, in whatever order
  * the system gives them.
  */
 #ifndef _GNU_SOURCE
@@ -20,8 +20,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define DECISIONS_MAX (1u << 20)
-
 struct job {
     const char *file; /* NULL: traces are composed */
     const char *seeds_path;
@@ -30,7 +28,9 @@ struct job {
     uint64_t skip, rounds; /* number of the first round; how many, 0 for as many as it takes */
     bool json;
     bool threads;
-    struct schedule_decisions decisions; /* bytes from a file */
+    bool seed_given;
+    uint8_t *decision; /* from a file; NULL: those of the trace, if it has some */
+    size_t decisions;
 
     struct corpus corpus;
     struct trace *decoded; /* of the corpus */
@@ -88,14 +88,20 @@ static void prepare_round(struct job *j)
 {
     uint64_t state = ~j->seed + j->round * 0x20003u;
 
-    j->decisions.seed = round_seed(j);
     if (j->file == NULL)
         interleave_compose(&j->trace, j->list, j->corpus.count, (uint32_t)j->harts, random_next(&state));
+    j->trace.overlap = true;
+    j->trace.schedule_seed = round_seed(j);
+    if (j->decision != NULL) {
+        memcpy(j->trace.decision, j->decision, j->decisions);
+        j->trace.decisions = (uint16_t)j->decisions;
+    }
     j->size = trace_encode(&j->trace, j->bytes, sizeof(j->bytes));
     if (j->round % 256 == 0)
         lastwords_alive();
 }
 
+/* The trace of this round with its schedule. */
 static void keep_finding(struct job *j, const struct finding *f)
 {
     size_t text_size = 0;
@@ -103,13 +109,10 @@ static void keep_finding(struct job *j, const struct finding *f)
     bool exists;
 
     snprintf(j->reproducer, sizeof(j->reproducer), "%.3000s/interleave-%s-%s-%s-%016" PRIx64 ".trace",
-             j->findings_folder, oracle_name(f->oracle), f->property, finding_call(f),
-             bytes_hash(j->bytes, j->size) ^ j->decisions.seed);
+             j->findings_folder, oracle_name(f->oracle), f->property, finding_call(f), bytes_hash(j->bytes, j->size));
     FILE *out = folder_make(j->findings_folder) ? open_memstream(&text, &text_size) : NULL;
     if (out == NULL)
         return;
-    fprintf(out, "# %s interleave --trace THIS-FILE --seed %" PRIu64 " --rounds 1\n", program_invocation_short_name,
-            j->decisions.seed);
     trace_print(out, &j->trace);
     fclose(out);
     if (!file_write(j->reproducer, text, text_size, false, &exists) && !exists)
@@ -143,18 +146,17 @@ static void report(const struct job *j, const struct finding *f)
         if (f->found) {
             printf(",\"finding\":{");
             json_finding(stdout, f);
-            printf(",\"schedule_seed\":%" PRIu64 ",\"file\":", j->decisions.seed);
-            cli_json_string(stdout, j->file != NULL ? j->file : j->reproducer);
+            printf(",\"schedule_seed\":%" PRIu64 ",\"file\":", j->trace.schedule_seed);
+            cli_json_string(stdout, j->reproducer);
             putchar('}');
         }
         printf("}\n");
         return;
     }
     if (f->found) {
-        print_finding(stdout, j->file != NULL ? j->file : j->reproducer, &j->trace, f);
+        print_finding(stdout, j->reproducer, &j->trace, f);
         print_harts(j);
-        printf("  again: %s interleave --trace %s --seed %" PRIu64 " --rounds 1\n", program_invocation_short_name,
-               j->file != NULL ? j->file : j->reproducer, j->decisions.seed);
+        printf("  again: %s run %s\n", program_invocation_short_name, j->reproducer);
     }
     printf("%u harts, %" PRIu64 " rounds, %" PRIu64 " turns, %" PRIu64 " scheduler steps, %" PRIu64
            " changes of hart, digest %016" PRIx64 "%s\n",
@@ -172,7 +174,9 @@ static int run_rounds(struct job *j)
     while (clean && !interrupted() && (j->rounds == 0 || j->round - j->skip < j->rounds) &&
            (j->rounds != 0 || schedule_steps(interleave_schedule(j->interleave)) < j->steps)) {
         prepare_round(j);
-        clean = interleave_run(j->interleave, &j->trace, &j->decisions);
+        struct schedule_decisions decisions = interleave_decisions(&j->trace);
+
+        clean = interleave_run(j->interleave, &j->trace, &decisions);
         j->digest = (j->digest ^ schedule_digest(interleave_schedule(j->interleave))) * 0x100000001b3u;
         j->digest ^= machine_state_hash(interleave_world(j->interleave)->machine);
         j->round++;
@@ -180,7 +184,7 @@ static int run_rounds(struct job *j)
     lastwords_disarm();
     const struct finding *f = interleave_finding(j->interleave);
 
-    if (f->found && j->file == NULL)
+    if (f->found)
         keep_finding(j, f);
     report(j, f);
     return f->found ? CLI_FINDING : interrupted() ? CLI_INTERRUPTED : CLI_CLEAN;
@@ -209,6 +213,8 @@ static int interleave(struct job *j)
     if (j->file != NULL) {
         if (!trace_open(&j->trace, j->file, false))
             return CLI_USAGE;
+        if (j->trace.overlap && !j->seed_given)
+            j->seed = j->trace.schedule_seed;
         config = world_config_for(&j->trace);
     } else {
         if (!load_seeds(j, &code))
@@ -235,7 +241,7 @@ static bool read_option(const struct cli_command *command, struct job *j, int op
             cli_usage(command, "--harts: it takes two to overlap");
         return j->harts >= 2;
     case 'n': return cli_number(command, "--steps", optarg, UINT64_MAX, &j->steps);
-    case 's': return cli_number(command, "--seed", optarg, UINT64_MAX, &j->seed);
+    case 's': j->seed_given = true; return cli_number(command, "--seed", optarg, UINT64_MAX, &j->seed);
     case 'r': return cli_number(command, "--rounds", optarg, UINT64_MAX, &j->rounds);
     case 'k': return cli_number(command, "--skip", optarg, UINT64_MAX, &j->skip);
     case 't': j->file = optarg; return true;
@@ -244,9 +250,9 @@ static bool read_option(const struct cli_command *command, struct job *j, int op
     case 'j': j->json = true; return true;
     case 'T': j->threads = true; return true;
     case 'd':
-        free((void *)(uintptr_t)j->decisions.bytes);
-        j->decisions.bytes = file_read(optarg, DECISIONS_MAX, &j->decisions.len);
-        return j->decisions.bytes != NULL;
+        free(j->decision);
+        j->decision = file_read(optarg, TRACE_MAX_DECISIONS, &j->decisions);
+        return j->decision != NULL;
     default: return false;
     }
 }
@@ -268,7 +274,7 @@ int cmd_interleave(const struct cli_command *command, int argc, char **argv)
         good = read_option(command, &j, option);
     if (good && optind != argc)
         cli_usage(command, "unexpected argument '%s'", argv[optind]);
-    else if (good && j.threads && (j.rounds == 0 || j.json || j.decisions.bytes != NULL))
+    else if (good && j.threads && (j.rounds == 0 || j.json || j.decision != NULL))
         cli_usage(command, "--threads needs --rounds, and has neither decisions nor an object to show");
     else if (good)
         code = interleave(&j);
@@ -277,6 +283,6 @@ int cmd_interleave(const struct cli_command *command, int argc, char **argv)
     corpus_free(&j.corpus);
     free(j.decoded);
     free(j.list);
-    free((void *)(uintptr_t)j.decisions.bytes);
+    free(j.decision);
     return code;
 }

@@ -4,9 +4,10 @@
  *
  * A trace runs three times: alone, with its expectations; then, after a reset of that world, in step with a second
  * world that lives beside it. The three agree in what every step returned and in the final state hash, or the
- * command says where they part. Output holds no time and no path but those given, so that two builds can be compared.
+ * command says where they part. A trace with a schedule runs three times in the order that it decides. Output holds no time and no path but those given, so that two builds can be compared.
  */
 #include "harness/cli/cli.h"
+#include "harness/concurrency/replay.h"
 
 #include <getopt.h>
 #include <inttypes.h>
@@ -20,74 +21,58 @@ struct run_options {
 /* What became of one trace. */
 struct run_report {
     int code;
-    uint32_t steps;
-    uint64_t hash;
-    uint32_t bad_step; /* CLI_MISMATCH, CLI_NONDETERMINISTIC: index of the operation */
-    struct step_result seen, other;
-    struct finding finding;
+    struct replay replay; /* the first run */
+    uint32_t parted; /* CLI_NONDETERMINISTIC: index of the operation, or the number of them: the state at the end */
+    struct step_result other; /* what it did there */
     char why[256];
 };
 
-static struct step_result results[TRACE_MAX_OPS];
+/* Machines for traces with a schedule. */
+struct overlap_pair {
+    struct interleave *side[2];
+};
 
-/* Check the expectations that follow operation `i`. */
-static bool expectations_hold(const struct world *w, const struct trace *t, uint32_t i, struct run_report *report)
+static struct step_result results[TRACE_MAX_OPS], again[TRACE_MAX_OPS];
+
+static void tell_step_now(void *data, uint32_t step, const struct trace_op *op, const struct step_result *seen)
 {
-    for (uint32_t e = i + 1; e < t->count && t->op[e].op == OP_EXPECT; e++) {
-        if (world_expect(w, &t->op[e], &results[i], report->why, sizeof(report->why)))
-            continue;
-        report->code = CLI_MISMATCH;
-        report->bad_step = i;
-        report->seen = results[i];
-        return false;
-    }
-    return true;
+    (void)data;
+    printf("  %s%3u%s ", cli_colour("dim"), step, cli_colour("off"));
+    print_step(stdout, op, seen);
+    putchar('\n');
 }
 
-/* First run: alone, with expectations. */
-static void run_alone(struct world *w, const struct trace *t, const struct run_options *options,
-                      struct run_report *report)
+static int code_of(enum replay_end end)
 {
-    for (uint32_t i = next_step(t, 0); i < t->count; i = next_step(t, i + 1)) {
-        memset(&results[i], 0, sizeof(results[i]));
-        w->step = i; /* a finding names the operation, expectations counted */
-        bool good = world_step(w, &t->op[i], &results[i]);
-
-        report->steps++;
-        if (options->verbose) {
-            printf("  %s%3u%s ", cli_colour("dim"), i, cli_colour("off"));
-            print_step(stdout, &t->op[i], &results[i]);
-            putchar('\n');
-        }
-        if (!good) {
-            report->code = CLI_FINDING;
-            report->finding = w->finding;
-            return;
-        }
-        if (!options->any && !expectations_hold(w, t, i, report))
-            return;
+    switch (end) {
+    case REPLAY_FINDING: return CLI_FINDING;
+    case REPLAY_MISMATCH: return CLI_MISMATCH;
+    default: return CLI_CLEAN;
     }
-    if (!world_audit(w)) {
-        report->code = CLI_FINDING;
-        report->finding = w->finding;
-    }
-    report->hash = machine_state_hash(w->machine);
 }
 
 static void differ(struct run_report *report, uint32_t step, const struct step_result *seen, const char *who)
 {
     report->code = CLI_NONDETERMINISTIC;
-    report->bad_step = step;
-    report->seen = results[step];
+    report->parted = step;
     report->other = *seen;
     snprintf(report->why, sizeof(report->why), "%s", who);
 }
+
+static void differ_in_state(struct run_report *report, const struct trace *t, uint64_t hash, const char *who)
+{
+    report->code = CLI_NONDETERMINISTIC;
+    report->parted = t->count;
+    snprintf(report->why, sizeof(report->why), "state hash %016" PRIx64 " first, %016" PRIx64 " %s",
+             report->replay.hash, hash, who);
+}
+
+static const char *const sides[2] = {"after a reset", "in a second world"};
 
 /* Second and third run: the same world after a reset, and another world, step by step in turn. */
 static void run_side_by_side(struct world *one, struct world *two, const struct trace *t, struct run_report *report)
 {
     struct world *side[2] = {one, two};
-    static const char *const who[2] = {"after a reset", "in a second world"};
 
     for (uint32_t i = next_step(t, 0); i < t->count; i = next_step(t, i + 1)) {
         for (int s = 0; s < 2; s++) {
@@ -95,38 +80,87 @@ static void run_side_by_side(struct world *one, struct world *two, const struct 
 
             side[s]->step = i;
             if (!world_step(side[s], &t->op[i], &seen) || !same_result(&results[i], &seen)) {
-                differ(report, i, &seen, who[s]);
+                differ(report, i, &seen, sides[s]);
                 return;
             }
         }
     }
+    for (int s = 0; s < 2 && report->code == CLI_CLEAN; s++) {
+        if (machine_state_hash(side[s]->machine) != report->replay.hash)
+            differ_in_state(report, t, machine_state_hash(side[s]->machine), sides[s]);
+    }
+}
+
+static void run_in_order(struct world_pool *pools, const struct trace *t, struct run_report *report)
+{
+    struct world *one = pool_world(&pools[0], t);
+    struct world *two = pool_world(&pools[1], t);
+
+    if (one == NULL || two == NULL) {
+        report->code = CLI_ENVIRONMENT;
+        return;
+    }
+    replay_in_order(&report->replay, one, t);
+    report->code = code_of(report->replay.end);
+    if (report->code != CLI_CLEAN)
+        return;
+    world_reset(one);
+    run_side_by_side(one, two, t, report);
+}
+
+/* Machines of the last trace with a schedule stay, in case the next one asks for the same. */
+static bool overlap_machines(struct overlap_pair *pair, const struct trace *t)
+{
+    struct machine_config config = world_config_for(t);
+
     for (int s = 0; s < 2; s++) {
-        if (machine_state_hash(side[s]->machine) != report->hash) {
-            report->code = CLI_NONDETERMINISTIC;
-            report->bad_step = t->count;
-            snprintf(report->why, sizeof(report->why), "state hash %016" PRIx64 " first, %016" PRIx64 " %s",
-                     report->hash, machine_state_hash(side[s]->machine), who[s]);
+        if (pair->side[s] != NULL && same_machine(&interleave_world(pair->side[s])->machine->config, &config))
+            continue;
+        interleave_destroy(pair->side[s]);
+        pair->side[s] = interleave_create(&config);
+    }
+    return pair->side[0] != NULL && pair->side[1] != NULL;
+}
+
+/* With a schedule: three runs one after the other, the last one on another machine. All end in the same way. */
+static void run_overlapping(struct overlap_pair *pair, const struct trace *t, struct run_report *report)
+{
+    if (!overlap_machines(pair, t)) {
+        report->code = CLI_ENVIRONMENT;
+        return;
+    }
+    memset(results, 0, sizeof(results));
+    replay_overlapping(&report->replay, pair->side[0], t);
+    report->code = code_of(report->replay.end);
+    for (int s = 0; s < 2; s++) {
+        struct replay second = {.results = again};
+
+        memset(again, 0, sizeof(again));
+        replay_overlapping(&second, pair->side[s], t);
+        for (uint32_t i = next_step(t, 0); i < t->count; i = next_step(t, i + 1)) {
+            if (!same_result(&results[i], &again[i])) {
+                differ(report, i, &again[i], sides[s]);
+                return;
+            }
+        }
+        if (second.hash != report->replay.hash || second.digest != report->replay.digest) {
+            differ_in_state(report, t, second.hash, sides[s]);
             return;
         }
     }
 }
 
-static void run_trace(struct world_pool *pools, const struct trace *t, const struct run_options *options,
-                      struct run_report *report)
+static void run_trace(struct world_pool *pools, struct overlap_pair *pair, const struct trace *t,
+                      const struct run_options *options, struct run_report *report)
 {
-    struct world *one = pool_world(&pools[0], t);
-    struct world *two = pool_world(&pools[1], t);
-
     *report = (struct run_report){.code = CLI_CLEAN};
-    if (one == NULL || two == NULL) {
-        report->code = CLI_ENVIRONMENT;
-        return;
-    }
-    run_alone(one, t, options, report);
-    if (report->code != CLI_CLEAN)
-        return;
-    world_reset(one);
-    run_side_by_side(one, two, t, report);
+    report->replay.expectations = !options->any;
+    report->replay.each = options->verbose ? tell_step_now : NULL;
+    report->replay.results = results;
+    if (t->overlap)
+        run_overlapping(pair, t, report);
+    else
+        run_in_order(pools, t, report);
 }
 
 /* Line of the operation in a text file: operations are on lines of their own, in order, after the header. 0 if binary. */
@@ -160,59 +194,44 @@ static unsigned line_of(const char *path, const struct trace *t, uint32_t step)
     return 0;
 }
 
-static void tell_step(const char *path, const struct trace *t, const struct run_report *report)
+static void tell_parting(const char *path, const struct trace *t, const struct run_report *report)
 {
+    struct trace_op seen[2] = {expect_of(&results[report->parted]), expect_of(&report->other)};
+    static const char *const label[2] = {"first   ", "then    "};
     char text[1024];
-    unsigned line = line_of(path, t, report->bad_step);
+    unsigned line = line_of(path, t, report->parted);
 
-    trace_print_op(text, sizeof(text), &t->op[report->bad_step], NULL);
+    trace_print_op(text, sizeof(text), &t->op[report->parted], NULL);
     if (line != 0)
-        printf("  %s:%u: step %u: %s\n", path, line, report->bad_step, text);
+        printf("  %s:%u: step %u: %s\n", path, line, report->parted, text);
     else
-        printf("  %s: step %u: %s\n", path, report->bad_step, text);
-}
-
-/* The part after "->" of a printed step. */
-static void outcome_text(char *out, size_t max, const struct trace_op *op, const struct trace_op *expect)
-{
-    char text[1024];
-
-    trace_print_op(text, sizeof(text), op, expect);
-    const char *arrow = strstr(text, "-> ");
-
-    snprintf(out, max, "%s", arrow ? arrow + 3 : "(nothing)");
+        printf("  %s: step %u: %s\n", path, report->parted, text);
+    for (int i = 0; i < 2; i++) {
+        trace_print_op(text, sizeof(text), &seen[i], NULL);
+        printf("    %s %s\n", label[i], text + strlen("-> "));
+    }
 }
 
 static void tell(const char *path, const struct trace *t, const struct run_report *report)
 {
-    char text[1024];
-    struct trace_op seen = expect_of(&report->seen);
-    struct trace_op other = expect_of(&report->other);
-    const struct trace_op *op = &t->op[report->bad_step < t->count ? report->bad_step : 0];
-
     switch (report->code) {
     case CLI_CLEAN:
-        printf("%sok%s %s steps=%u hash=%016" PRIx64 "\n", cli_colour("green"), cli_colour("off"), path, report->steps,
-               report->hash);
+        printf("%sok%s %s steps=%u hash=%016" PRIx64, cli_colour("green"), cli_colour("off"), path,
+               report->replay.steps, report->replay.hash);
+        if (t->overlap)
+            printf(" order=%016" PRIx64, report->replay.digest);
+        putchar('\n');
         return;
-    case CLI_FINDING: print_finding(stdout, path, t, &report->finding); return;
+    case CLI_FINDING:
     case CLI_MISMATCH:
-        printf("%sMISMATCH%s %s\n", cli_colour("red"), cli_colour("off"), path);
-        tell_step(path, t, report);
-        outcome_text(text, sizeof(text), op, &t->op[report->bad_step + 1]);
-        printf("    expected %s\n", text);
-        outcome_text(text, sizeof(text), op, &seen);
-        printf("    seen     %s\n    %s\n", text, report->why);
+        replay_tell(stdout, &report->replay, t, path,
+                    report->code == CLI_MISMATCH ? line_of(path, t, report->replay.bad_step) : 0, cli_colour("red"),
+                    cli_colour("off"));
         return;
     case CLI_NONDETERMINISTIC:
         printf("%sNONDETERMINISTIC%s %s: %s\n", cli_colour("red"), cli_colour("off"), path, report->why);
-        if (report->bad_step >= t->count)
-            return;
-        tell_step(path, t, report);
-        outcome_text(text, sizeof(text), op, &seen);
-        printf("    first    %s\n", text);
-        outcome_text(text, sizeof(text), op, &other);
-        printf("    then     %s\n", text);
+        if (report->parted < t->count)
+            tell_parting(path, t, report);
         return;
     default: cli_error(report->code, "%s: no memory for the machine this trace asks for", path);
     }
@@ -226,15 +245,19 @@ static void tell_json(const char *path, const struct run_report *report, bool fi
 
     printf("%s\n{\"file\":", first ? "" : ",");
     cli_json_string(stdout, path);
-    printf(",\"status\":\"%s\",\"steps\":%u,\"hash\":\"%016" PRIx64 "\"", names[report->code], report->steps,
-           report->hash);
+    printf(",\"status\":\"%s\",\"steps\":%u,\"hash\":\"%016" PRIx64 "\"", names[report->code], report->replay.steps,
+           report->replay.hash);
+    if (report->replay.digest != 0)
+        printf(",\"order\":\"%016" PRIx64 "\"", report->replay.digest);
     if (report->code == CLI_FINDING) {
         putchar(',');
-        json_finding(stdout, &report->finding);
+        json_finding(stdout, &report->replay.finding);
     }
     if (report->code == CLI_MISMATCH || report->code == CLI_NONDETERMINISTIC) {
-        printf(",\"step\":%u,\"text\":", report->bad_step);
-        cli_json_string(stdout, report->why);
+        bool mismatch = report->code == CLI_MISMATCH;
+
+        printf(",\"step\":%u,\"text\":", mismatch ? report->replay.bad_step : report->parted);
+        cli_json_string(stdout, mismatch ? report->replay.why : report->why);
     }
     putchar('}');
 }
@@ -244,6 +267,7 @@ static int run_all(const struct path_list *list, const struct run_options *optio
     static struct trace trace;
     static struct run_report report;
     struct world_pool pools[2] = {{.oracles = options->oracles}, {.oracles = options->oracles}};
+    struct overlap_pair pair = {{NULL, NULL}};
     size_t good = 0;
     uint64_t steps = 0;
     int code = CLI_CLEAN;
@@ -254,12 +278,12 @@ static int run_all(const struct path_list *list, const struct run_options *optio
         if (options->verbose && !options->json)
             printf("%s\n", list->path[i]);
         if (trace_open(&trace, list->path[i], options->any))
-            run_trace(pools, &trace, options, &report);
+            run_trace(pools, &pair, &trace, options, &report);
         else
             report = (struct run_report){.code = CLI_USAGE};
         code = cli_worse(code, report.code);
         good += report.code == CLI_CLEAN;
-        steps += report.steps;
+        steps += report.replay.steps;
         if (options->json)
             tell_json(list->path[i], &report, i == 0);
         else if (report.code != CLI_USAGE)
@@ -267,6 +291,8 @@ static int run_all(const struct path_list *list, const struct run_options *optio
     }
     pool_free(&pools[0]);
     pool_free(&pools[1]);
+    interleave_destroy(pair.side[0]);
+    interleave_destroy(pair.side[1]);
     if (options->json)
         printf("],\n\"traces\":%zu,\"ok\":%zu,\"steps\":%" PRIu64 "}\n", list->count, good, steps);
     else

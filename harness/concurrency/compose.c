@@ -143,6 +143,7 @@ void interleave_compose(struct trace *out, const struct trace *const *from, size
     out->host_pages = out->window_pages = 0;
     out->seed = 0;
     out->count = 0;
+    trace_drop_schedule(out);
     if (kind < 4 && one->count != 0) {
         add_scattered(out, one, &random);
     } else if (kind >= 8) {

@@ -170,6 +170,19 @@ static void resolve_own(const struct interleave *i, const struct program *p, str
     }
 }
 
+static void show_seen(const struct interleave *i, const struct program *p, const struct step_result *seen)
+{
+    const struct trace_op *next = &i->trace->op[p->now + 1];
+    bool expected = p->now + 1 < i->trace->count && next->op == OP_EXPECT;
+    struct trace_op expect = {0};
+
+    if (expected) {
+        expect = *next;
+        resolve_own(i, p, &expect);
+    }
+    i->watch.seen(i->watch.data, i->world, p->now, seen, expected ? &expect : NULL);
+}
+
 static void turn(void *data, uint32_t hart)
 {
     struct interleave *i = data;
@@ -195,6 +208,8 @@ static void turn(void *data, uint32_t hart)
         judge_fences(i, fence, hart, watch);
     if (answered && creates_tvm(&op) && p->tvm_count < WORLD_MAX_TVM_HANDLES)
         p->tvm_id[p->tvm_count++] = seen.value;
+    if (i->watch.seen != NULL)
+        show_seen(i, p, &seen);
 }
 
 /* --- what is judged --------------------------------------------------------------------------------------------- */
@@ -243,6 +258,11 @@ bool interleave_run(struct interleave *i, const struct trace *t, const struct sc
     if (w->finding.found)
         w->finding.call = call_at(t, w->finding.step);
     return !w->finding.found;
+}
+
+struct schedule_decisions interleave_decisions(const struct trace *t)
+{
+    return (struct schedule_decisions){.seed = t->schedule_seed, .bytes = t->decision, .len = t->decisions};
 }
 
 void interleave_set_watch(struct interleave *i, const struct interleave_watch *watch)

@@ -23,20 +23,28 @@ void interleave_destroy(struct interleave *i);
 
 /*
  * Run `t`, whose harts are those of the configuration, from reset to its end. False when something was found: then
- * interleave_finding tells. Expectations are ignored.
+ * interleave_finding tells. Its own schedule, if it has one, is not looked at: that is interleave_decisions. Expectations
+ * are shown to who watches.
  *
  * A handle of a TVM names one that the acting hart created, if it created that many, else one of all of them in order of creation;
  * with an odd decisions->seed always the latter.
  */
 bool interleave_run(struct interleave *i, const struct trace *t, const struct schedule_decisions *decisions);
 
+/* The schedule of a trace, for interleave_run; that of a trace without one is the seed 0. Points into the trace. */
+struct schedule_decisions interleave_decisions(const struct trace *t);
+
 /*
  * Who looks at each operation of each hart: before it, and after it when it came to its end. Other harts may have acted in
- * between. Neither may change anything; each may be NULL.
+ * between. `seen` is told the index of the operation as well, and what the trace expects of it (NULL: nothing), with
+ * handles of TVMs resolved as those of the operation are. None may change anything; each may be NULL.
  */
 struct interleave_watch {
     void (*before)(const struct world *w, const struct trace_op *op, uint32_t hart);
     void (*after)(const struct world *w, const struct trace_op *op, const struct step_result *seen, uint32_t hart);
+    void (*seen)(void *data, const struct world *w, uint32_t step, const struct step_result *seen,
+                 const struct trace_op *expect);
+    void *data; /* for `seen` */
 };
 void interleave_set_watch(struct interleave *i, const struct interleave_watch *watch);
 

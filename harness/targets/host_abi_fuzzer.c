@@ -41,6 +41,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     trace_decode_any(&trace, data, size);
+    trace_drop_schedule(&trace);
     bool usual = is_usual(&trace);
     struct world *w = usual ? usual_world[trace.harts] : acting_world(&trace, ORACLE_ALL);
 

@@ -13,7 +13,9 @@ static uint8_t once[TRACE_MAX_BYTES], twice[TRACE_MAX_BYTES];
 
 static bool same_ops(const struct trace *a, const struct trace *b)
 {
-    return a->count == b->count && memcmp(a->op, b->op, a->count * sizeof(a->op[0])) == 0;
+    return a->count == b->count && memcmp(a->op, b->op, a->count * sizeof(a->op[0])) == 0 && a->overlap == b->overlap &&
+           a->schedule_seed == b->schedule_seed && a->decisions == b->decisions &&
+           memcmp(a->decision, b->decision, a->decisions) == 0;
 }
 
 static void check_fixed_point(size_t len)
@@ -179,9 +181,14 @@ static void the_strict_reader_names_the_place(void)
     once[12] = 96;
     check_refused(len, 12, "power of two");
     once[12] = 0;
+    once[7] = 1;
+    check_refused(len, 7, "reserved");
+    once[7] = 0;
     once[28] = 1;
-    check_refused(len, 28, "reserved");
-    once[28] = 0;
+    check_refused(len, len, "tail of 1 bytes, the file has 0");
+    once[30] = 1;
+    check_refused(len, 28, "a tail of 65537 bytes, but at most");
+    once[28] = once[30] = 0;
     once[25] = 0xff;
     check_refused(len, 24, "at most");
     once[25] = 0;
@@ -193,6 +200,102 @@ static void the_strict_reader_names_the_place(void)
     once[TRACE_HEADER_SIZE + 1] = 0;
     once[TRACE_HEADER_SIZE + TRACE_RECORD_SIZE + 16] = 7; /* no such interrupt */
     check_refused(len, TRACE_HEADER_SIZE + TRACE_RECORD_SIZE + 16, "operation 1");
+}
+
+/* --- the tail ------------------------------------------------------------------------------------------------- */
+
+/* One operation, and a schedule of seed 7 and three decisions. Returns the size; the tail is at *tail. */
+static size_t make_schedule(size_t *tail)
+{
+    first = (struct trace){.harts = 2, .count = 1, .overlap = true, .schedule_seed = 7, .decisions = 3};
+    memcpy(first.decision, "\x80\xff\x01", 3);
+    *tail = TRACE_HEADER_SIZE + TRACE_RECORD_SIZE;
+    return trace_encode(&first, once, sizeof(once));
+}
+
+static void a_schedule_is_a_blob_in_the_tail(void)
+{
+    static const uint8_t want[] = {1, 0, 0, 0, 11, 0, 0, 0, 7, 0, 0, 0, 0, 0, 0, 0, 0x80, 0xff, 1};
+    struct trace_error error;
+    size_t tail, len = make_schedule(&tail);
+
+    CHECK_EQ(len, tail + sizeof(want));
+    CHECK_EQ(once[28], sizeof(want));
+    CHECK(memcmp(once + tail, want, sizeof(want)) == 0);
+    CHECK(trace_check(once, len, &error));
+    trace_decode(&second, once, len);
+    CHECK(same_ops(&first, &second));
+
+    first.decisions = 0;
+    len = trace_encode(&first, once, sizeof(once));
+    CHECK(trace_check(once, len, &error));
+    trace_decode(&second, once, len);
+    CHECK(same_ops(&first, &second));
+    trace_drop_schedule(&first);
+    CHECK_EQ(trace_encode(&first, once, sizeof(once)), tail);
+}
+
+/* A tail goes before operations do, and operations go when it fits. */
+static void what_does_not_fit_is_left_out(void)
+{
+    struct trace_error error;
+    size_t tail, len = make_schedule(&tail);
+
+    CHECK_EQ(trace_encode(&first, twice, len - 1), len - TRACE_RECORD_SIZE);
+    CHECK(trace_check(twice, len - TRACE_RECORD_SIZE, &error));
+    CHECK_EQ(trace_encode(&first, twice, TRACE_HEADER_SIZE + 18), TRACE_HEADER_SIZE);
+    CHECK(trace_check(twice, TRACE_HEADER_SIZE, &error));
+}
+
+static void the_total_reader_skips_what_it_does_not_know(void)
+{
+    size_t tail, len = make_schedule(&tail);
+
+    /* An unknown blob of two bytes in front, a second schedule and half a blob behind. */
+    memmove(once + tail + 10, once + tail, 19);
+    memcpy(once + tail, "\x09\x00\x00\x00\x02\x00\x00\x00??", 10);
+    memcpy(once + len + 10, "\x01\x00\x00\x00\x08\x00\x00\x00\x05", 9);
+    once[28] = 19 + 10 + 9;
+    trace_decode(&second, once, len + 19);
+    CHECK(same_ops(&first, &second));
+
+    /* A cut blob has what is there; a tail longer than the file is none, and its bytes are records. */
+    make_schedule(&tail);
+    once[28] = 12;
+    trace_decode(&second, once, tail + 12);
+    CHECK(second.overlap && second.schedule_seed == 7 && second.decisions == 0);
+    once[28] = 200;
+    trace_decode(&second, once, tail + 12);
+    CHECK(!second.overlap && second.count == 1);
+}
+
+static void the_strict_reader_names_the_place_in_the_tail(void)
+{
+    size_t tail, len = make_schedule(&tail);
+
+    check_refused(len - 1, len - 1, "truncated: the header announces a tail of 19 bytes, the file has 18");
+    check_refused(len + 2, len, "2 bytes follow the tail");
+    once[tail] = 9;
+    check_refused(len, tail, "unknown tag 9");
+    once[tail] = 1;
+    once[tail + 2] = 1;
+    check_refused(len, tail + 2, "reserved");
+    once[tail + 2] = 0;
+    once[tail + 4] = 12;
+    check_refused(len, tail + 4, "a blob of 12 bytes, but 11 are left");
+    once[tail + 4] = 7;
+    check_refused(len, tail + 4, "its seed alone has 8");
+    once[tail + 4] = 8;
+    check_refused(len, tail + 16, "3 bytes are left");
+    once[28] = 32;
+    memset(once + len, 0, 13);
+    memcpy(once + tail + 16, "\x01\x00\x00\x00\x08", 5);
+    check_refused(tail + 32, tail + 16, "tag 1 after tag 1");
+    first.decisions = TRACE_MAX_DECISIONS;
+    len = trace_encode(&first, once, sizeof(once));
+    CHECK_EQ(len, tail + TRACE_MAX_TAIL);
+    trace_put(once + 28, 4, TRACE_MAX_TAIL + 1);
+    check_refused(len + 1, 28, "at most");
 }
 
 static void the_table_answers_by_id_name_and_number(void)
@@ -247,6 +350,10 @@ int main(void)
     unused_arguments_are_cleared();
     an_expectation_needs_an_operation();
     the_strict_reader_names_the_place();
+    a_schedule_is_a_blob_in_the_tail();
+    what_does_not_fit_is_left_out();
+    the_total_reader_skips_what_it_does_not_know();
+    the_strict_reader_names_the_place_in_the_tail();
     the_table_answers_by_id_name_and_number();
     a_dictionary_has_every_call();
     return test_finish();

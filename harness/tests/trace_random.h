@@ -39,6 +39,18 @@ static inline size_t random_trace_bytes(struct random *r, uint8_t *bytes, size_t
                 memset(bytes + at + 16 + 8 * i + 1, random_chance(r, 20) ? 0xff : 0, 7);
         }
     }
+    /* A tail, more or less: header and records give way to it. */
+    if (len >= TRACE_HEADER_SIZE + 32 && random_chance(r, 30)) {
+        uint8_t *tail = bytes + len - 8 - random_below(r, 24);
+        bytes[28] = (uint8_t)(bytes + len - tail);
+        memset(bytes + 29, 0, 3);
+        memcpy(tail, "\x01\x00\x00\x00", 4);
+        bytes[len - 1] = 0;
+        tail[4] = (uint8_t)random_below(r, 28);
+        memset(tail + 5, 0, 3);
+    } else if (len >= TRACE_HEADER_SIZE && random_chance(r, 80)) {
+        memset(bytes + 28, 0, 4);
+    }
     return len;
 }
 

@@ -41,6 +41,10 @@ static void nothing_is_lost_between_binary_and_text(void)
             CHECK_EQ(parsed.host_pages, original.host_pages);
             CHECK_EQ(parsed.window_pages, original.window_pages);
             CHECK_EQ(parsed.seed, original.seed);
+            CHECK_EQ(parsed.overlap, original.overlap);
+            CHECK_EQ(parsed.schedule_seed, original.schedule_seed);
+            CHECK_EQ(parsed.decisions, original.decisions);
+            CHECK(memcmp(parsed.decision, original.decision, original.decisions) == 0);
         }
         free(text);
     }
@@ -116,6 +120,28 @@ static void printed_lines_are_what_was_written(void)
     a_line_reads_like_the_documentation("h0 nop() -> RESULT");
 }
 
+static void a_schedule_stands_at_the_end(void)
+{
+    CHECK(parse(
+        "touchstone 1\nh0 nop() # one\nschedule seed=0x1_0000 # s\n\ndecisions 80FF # two\n# and\n decisions 01\n"));
+    CHECK(parsed.overlap && parsed.count == 1 && parsed.schedule_seed == 0x10000 && parsed.decisions == 3);
+    CHECK(memcmp(parsed.decision, "\x80\xff\x01", 3) == 0);
+    size_t len;
+    char *text = print_to_text(&parsed, &len);
+    CHECK_STR(text, "touchstone 1 harts=2\nh0 nop()\nschedule seed=0x10000\ndecisions 80ff01\n");
+    free(text);
+
+    /* As many decisions as there can be, and one more. */
+    static char many[2 * TRACE_MAX_DECISIONS + 100];
+    len = (size_t)snprintf(many, sizeof(many), "touchstone 1\nschedule seed=1\ndecisions ");
+    memset(many + len, '5', 2 * TRACE_MAX_DECISIONS + 2);
+    struct trace_error error;
+    CHECK(trace_parse(&parsed, many, len + 2 * TRACE_MAX_DECISIONS, &error));
+    CHECK_EQ(parsed.decisions, TRACE_MAX_DECISIONS);
+    CHECK(!trace_parse(&parsed, many, len + 2 * TRACE_MAX_DECISIONS + 2, &error));
+    CHECK_EQ(error.offset, 3);
+}
+
 static void check_mistake(const char *text, size_t line, const char *part)
 {
     struct trace_error error = {0};
@@ -170,6 +196,16 @@ static void each_mistake_is_named_with_its_line(void)
     check_mistake(HEADER "h0 guest_load(addr=0, width=win[0])\n", 3, "width: value is out of range");
     check_mistake(HEADER "h0 irq(number=4, level=1)\n", 3, "number: value is out of range");
     check_mistake(HEADER "h0 host_reg(reg=0, value=1)\n", 3, "reg: value is out of range");
+    check_mistake(HEADER "schedule\n", 3, "expected seed=");
+    check_mistake(HEADER "schedule seed=x\n", 3, "64-bit number");
+    check_mistake(HEADER "schedule seed=1 2\n", 3, "expected the end of the line");
+    check_mistake(HEADER "decisions 00\n", 3, "without a schedule");
+    check_mistake(HEADER "schedule seed=1\nschedule seed=1\n", 4, "only decisions follow");
+    check_mistake(HEADER "schedule seed=1\nh0 nop()\n", 4, "only decisions follow");
+    check_mistake(HEADER "schedule seed=1\ndecisions\n", 4, "two hexadecimal digits");
+    check_mistake(HEADER "schedule seed=1\ndecisions 123\n", 4, "two hexadecimal digits");
+    check_mistake(HEADER "schedule seed=1\ndecisions 12zz\n", 4, "'zz' is no byte");
+    check_mistake(HEADER "schedule seed=1\ndecisions 12 34\n", 4, "expected the end of the line");
 }
 
 static void a_text_that_is_too_long_is_refused(void)
@@ -273,6 +309,7 @@ int main(void)
     nothing_is_lost_between_binary_and_text();
     people_write_it_in_their_own_way();
     printed_lines_are_what_was_written();
+    a_schedule_stands_at_the_end();
     each_mistake_is_named_with_its_line();
     a_text_that_is_too_long_is_refused();
     damaged_text_never_crashes();

@@ -31,13 +31,11 @@ size_t trace_crossover(const uint8_t *a, size_t a_size, const uint8_t *b, size_t
         return 0;
     trace_decode_any(&first, a, a_size);
     trace_decode_any(&second, b, b_size);
-    child.harts = first.harts;
-    child.host_pages = first.host_pages;
-    child.window_pages = first.window_pages;
-    child.seed = first.seed;
+    child = first; /* machine and schedule */
     child.count = 0;
 
-    size_t room = (max - TRACE_HEADER_SIZE) / TRACE_RECORD_SIZE;
+    size_t tail = trace_tail_size(&child);
+    size_t room = (max - TRACE_HEADER_SIZE - (tail <= max - TRACE_HEADER_SIZE ? tail : 0)) / TRACE_RECORD_SIZE;
     uint32_t limit = room < USUAL_OPS ? (uint32_t)room : USUAL_OPS;
     uint32_t head = (uint32_t)random_below(&r, first.count + 1);
     uint32_t from = (uint32_t)random_below(&r, second.count + 1);

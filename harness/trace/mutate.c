@@ -253,6 +253,27 @@ static void change_once(struct mutation *m)
     }
 }
 
+#define MORE_DECISIONS 32u /* that a change may add at once */
+
+/* Another order of the harts: other decisions, more of them or fewer, or another seed behind them. */
+static void change_schedule(struct mutation *m)
+{
+    struct trace *t = &m->trace;
+    uint64_t kind = random_below(&m->random, 100);
+
+    if (kind < 10) {
+        t->schedule_seed = random_next(&m->random);
+    } else if (kind < 25 && t->decisions != 0) {
+        t->decisions = (uint16_t)random_below(&m->random, t->decisions);
+    } else if (kind < 60 || t->decisions == 0) {
+        uint64_t more = 1 + random_below(&m->random, MORE_DECISIONS);
+        for (; more > 0 && t->decisions < TRACE_MAX_DECISIONS; more--)
+            t->decision[t->decisions++] = (uint8_t)random_next(&m->random);
+    } else {
+        t->decision[random_below(&m->random, t->decisions)] = (uint8_t)random_next(&m->random);
+    }
+}
+
 /* Long traces lose operations again: mostly something from the middle, so that the end stays. */
 static void shorten(struct mutation *m)
 {
@@ -272,8 +293,10 @@ void trace_canonical(struct trace *t)
 /* Fingerprint of what the trace says now, to see whether a change changed anything. */
 static uint64_t fingerprint(const struct trace *t)
 {
-    uint64_t hash = t->harts;
+    uint64_t hash = t->harts + t->schedule_seed + t->decisions;
 
+    for (unsigned i = 0; i < t->decisions; i++)
+        hash = (hash ^ t->decision[i]) * 0x9e3779b97f4a7c15u;
     for (uint32_t i = 0; i < t->count; i++) {
         const uint8_t *bytes = (const uint8_t *)&t->op[i];
         for (size_t k = 0; k < sizeof(t->op[i]); k += sizeof(uint64_t)) {
@@ -289,7 +312,8 @@ static uint64_t fingerprint(const struct trace *t)
 /* Encode, keeping the last operations when not all of them fit. */
 static size_t finish(struct mutation *m, uint8_t *bytes, size_t max)
 {
-    size_t room = (max - TRACE_HEADER_SIZE) / TRACE_RECORD_SIZE;
+    size_t tail = trace_tail_size(&m->trace);
+    size_t room = (max - TRACE_HEADER_SIZE - (tail <= max - TRACE_HEADER_SIZE ? tail : 0)) / TRACE_RECORD_SIZE;
 
     if (m->trace.count > room)
         close_gap(&m->trace, 0, m->trace.count - (uint32_t)room);
@@ -308,6 +332,8 @@ size_t trace_mutate(uint8_t *bytes, size_t size, size_t max, uint32_t seed, trac
     drop_expectations(&m.trace);
     uint64_t before = fingerprint(&m.trace);
     unsigned attempts = 0;
+    if (m.trace.overlap && random_chance(&m.random, 50))
+        change_schedule(&m);
     do {
         change_once(&m);
         trace_canonical(&m.trace);

@@ -56,6 +56,28 @@ unsigned trace_op_args(const struct trace_op *op);
  */
 void trace_op_canonical(struct trace_op *op, uint8_t harts);
 
+/* --- tail.c: what follows the records -------------------------------------------------------------------------- */
+
+/* Bytes of the canonical tail of a trace; 0 when there is nothing to say. */
+size_t trace_tail_size(const struct trace *t);
+
+/* Write the canonical tail: trace_tail_size bytes. */
+void trace_tail_encode(const struct trace *t, uint8_t *bytes);
+
+/* Total: whatever the bytes are, the tail of *t is legal afterwards. */
+void trace_tail_decode(struct trace *t, const uint8_t *bytes, size_t len);
+
+/* Strict: is it a canonical tail? `at` is its offset in the file. */
+bool trace_tail_check(const uint8_t *bytes, size_t at, size_t len, struct trace_error *error);
+
+/* Little-endian numbers of 1 to 8 bytes. */
+uint64_t trace_get(const uint8_t *p, unsigned bytes);
+void trace_put(uint8_t *p, unsigned bytes, uint64_t value);
+
+/* Fill an error; returns false. */
+bool trace_refuse(struct trace_error *error, size_t offset, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
 /* Nearest legal number of frames: 0 stays 0 (default), the rest is clamped; the window also to a power of two. */
 uint32_t trace_legal_host_pages(uint32_t pages);
 uint32_t trace_legal_window_pages(uint32_t pages);

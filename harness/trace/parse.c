@@ -9,6 +9,9 @@
  *   handle   := ("win" | "ram" | "tvm" | "mon" | "mmio") "[" number "]"
  *   number   := [ "-" ] decimal or 0x hexadecimal digits, "_" between them as you like
  *
+ *   schedule := "schedule" "seed" "=" number       after all operations; then any number of lines
+ *   bytes    := "decisions" hexadecimal digits, two for each byte
+ *
  * The first line that is neither blank nor a comment is the header: touchstone 1 harts=2 [host_pages=] [window_pages=]
  * [seed=]. Nothing is guessed: a value that the binary form would have to change is an error here.
  */
@@ -420,6 +423,51 @@ static bool parse_op_line(struct parser *p)
     return at_line_end(p) || fail(p, "expected the end of the line after the expectation");
 }
 
+static bool parse_schedule(struct parser *p)
+{
+    if (!word_is(take_word(p), "seed") || !take(p, '='))
+        return fail(p, "expected seed= after 'schedule'");
+    if (!parse_number(p, "seed", &p->trace->schedule_seed))
+        return false;
+    p->trace->overlap = true;
+    return at_line_end(p) || fail(p, "expected the end of the line after the seed of the schedule");
+}
+
+static bool parse_decisions(struct parser *p)
+{
+    struct trace *t = p->trace;
+    struct word w = take_word(p);
+
+    if (w.len == 0 || w.len % 2 != 0)
+        return fail(p, "decisions: expected two hexadecimal digits for each byte");
+    for (size_t i = 0; i < w.len; i += 2) {
+        unsigned high = (unsigned)digit_value(w.start[i]);
+        unsigned low = (unsigned)digit_value(w.start[i + 1]);
+        if (high > 15 || low > 15)
+            return fail(p, "decisions: '%.2s' is no byte in hexadecimal digits", w.start + i);
+        if (t->decisions == TRACE_MAX_DECISIONS)
+            return fail(p, "too long: a schedule has at most %u decisions", TRACE_MAX_DECISIONS);
+        t->decision[t->decisions++] = (uint8_t)(high << 4 | low);
+    }
+    return at_line_end(p) || fail(p, "expected the end of the line after the decisions");
+}
+
+/* A line behind the header. The schedule, if there is one, is the end. */
+static bool parse_body_line(struct parser *p)
+{
+    struct parser start = *p;
+    struct word w = take_word(p);
+
+    if (p->trace->overlap)
+        return word_is(w, "decisions") ? parse_decisions(p) : fail(p, "only decisions follow a schedule");
+    if (word_is(w, "schedule"))
+        return parse_schedule(p);
+    if (word_is(w, "decisions"))
+        return fail(p, "decisions without a schedule before them");
+    p->at = start.at;
+    return parse_op_line(p);
+}
+
 static bool parse_setting(struct parser *p)
 {
     struct trace *t = p->trace;
@@ -482,7 +530,7 @@ bool trace_parse(struct trace *t, const char *text, size_t len, struct trace_err
         line = newline != NULL ? newline + 1 : end;
         if (at_line_end(&p))
             continue;
-        if (!(header ? parse_op_line(&p) : parse_header(&p)))
+        if (!(header ? parse_body_line(&p) : parse_header(&p)))
             return false;
         header = true;
     }

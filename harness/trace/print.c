@@ -217,6 +217,19 @@ static void print_header(FILE *out, const struct trace *t)
     fputc('\n', out);
 }
 
+#define DECISIONS_PER_LINE 32u
+
+/* The tail: which hart goes on when. */
+static void print_schedule(FILE *out, const struct trace *t)
+{
+    if (!t->overlap)
+        return;
+    fprintf(out, t->schedule_seed < 4096 ? "schedule seed=%" PRIu64 : "schedule seed=0x%" PRIx64, t->schedule_seed);
+    for (unsigned i = 0; i < t->decisions; i++)
+        fprintf(out, "%s%02x", i % DECISIONS_PER_LINE == 0 ? "\ndecisions " : "", t->decision[i]);
+    fputc('\n', out);
+}
+
 void trace_print(FILE *out, const struct trace *t)
 {
     char line[640];
@@ -228,4 +241,5 @@ void trace_print(FILE *out, const struct trace *t)
         fprintf(out, "%s\n", line);
         i += expected;
     }
+    print_schedule(out, t);
 }

@@ -2,10 +2,13 @@
 /*
  * A trace: a sequence of operations by agents. It is the fuzz input, the seed and the reproducer.
  *
- * Binary form, version 1, little-endian: a 32-byte header, then fixed 80-byte records, then nothing. Any byte string
- * decodes (trace_decode never fails; missing header means defaults, a partial last record is dropped, numbers out of
- * range are reduced), and decode followed by encode gives the canonical form, which decodes to itself.
- * trace_check is the strict reader for files: it says what is wrong and at which offset.
+ * Binary form, version 1, little-endian: a 32-byte header, then fixed 80-byte records, then a tail of tagged blobs, which
+ * may be empty. Any byte string decodes (trace_decode never fails; missing header means defaults, a partial last record
+ * is dropped, numbers out of range are reduced, blobs of unknown tags are skipped), and decode followed by encode gives
+ * the canonical form, which decodes to itself. trace_check is the strict reader for files: it says what is wrong and at
+ * which offset. harness/doc/trace-format.md has the format byte by byte.
+ *
+ * A trace with a schedule is for harts that overlap inside the monitor: the schedule says in which order they go on.
  *
  * Text form: one operation per line, named calls and arguments, symbolic handles, comments. Lossless.
  *
@@ -14,6 +17,8 @@
  *   h0 covh_create_tvm(params_addr=ram[1]+0x10, params_len=16) -> SUCCESS 1
  *   h0 covh_run_tvm_vcpu(guest_id=tvm[0], vcpu_id=0) -> ENTER
  *   h0 guest_load(addr=0x80001000, width=8) -> EXIT scause=21 htval=0x20000400
+ *   schedule seed=7                                # only when harts overlap
+ *   decisions 80ff0031                             # and then only when some are given
  */
 #ifndef TOUCHSTONE_HARNESS_TRACE_H
 #define TOUCHSTONE_HARNESS_TRACE_H
@@ -28,7 +33,15 @@
 #define TRACE_HEADER_SIZE 32u
 #define TRACE_RECORD_SIZE 80u
 #define TRACE_MAX_OPS 512u
-#define TRACE_MAX_BYTES (TRACE_HEADER_SIZE + TRACE_MAX_OPS * TRACE_RECORD_SIZE)
+#define TRACE_BLOB_HEADER_SIZE 8u /* in the tail: 0 u16 tag | 2 u16 0 | 4 u32 length of the data that follows */
+#define TRACE_MAX_DECISIONS 4096u
+#define TRACE_MAX_TAIL (TRACE_BLOB_HEADER_SIZE + 8u + TRACE_MAX_DECISIONS)
+#define TRACE_MAX_BYTES (TRACE_HEADER_SIZE + TRACE_MAX_OPS * TRACE_RECORD_SIZE + TRACE_MAX_TAIL)
+
+/* Tags of blobs. Numbers are stable. In a canonical tail they ascend, and each occurs at most once. */
+enum trace_blob_tag {
+    BLOB_SCHEDULE = 1 /* u64 seed of the scheduler, then up to TRACE_MAX_DECISIONS bytes of decisions */
+};
 
 /* Operations. Numbers are stable. Any other op number decodes to OP_HOST_ECALL with the same arguments. */
 enum trace_op_code {
@@ -113,6 +126,11 @@ struct trace {
     uint64_t seed;
     uint32_t count;
     struct trace_op op[TRACE_MAX_OPS];
+
+    bool overlap;           /* there is a schedule: harts overlap inside the monitor; without it, what follows is 0 */
+    uint16_t decisions;     /* number of bytes in decision[]; those behind mean nothing */
+    uint64_t schedule_seed; /* of what decides after them */
+    uint8_t decision[TRACE_MAX_DECISIONS]; /* who goes on at each yield point; see harness/machine/schedule.h */
 };
 
 /* --- binary ----------------------------------------------------------------------------------------------- */
@@ -126,7 +144,13 @@ void trace_decode_any(struct trace *t, const uint8_t *bytes, size_t len);
 /* Bring every operation into canonical form for the machine of the trace, as decoding does. */
 void trace_canonical(struct trace *t);
 
-/* Canonical encoding. Returns the length, at most `max`; operations that do not fit are left out. */
+/* Without the schedule, if there is one: one hart's work in the monitor ends before another hart moves. */
+void trace_drop_schedule(struct trace *t);
+
+/*
+ * Canonical encoding. Returns the length, at most `max`. When not everything fits the tail goes first, if it does not fit
+ * at all, then operations from the end.
+ */
 size_t trace_encode(const struct trace *t, uint8_t *bytes, size_t max);
 
 struct trace_error {
