@@ -3,9 +3,9 @@
  * touchstone bench, promote_to_tvm: the longest call of the interface, which is not interrupted. Pages that it copies,
  * maps and measures per second, for a VM of 2 MiB and the pages of its device tree; no oracle watches.
  */
-#include "harness/cli/cli.h"
-
 #include <string.h>
+
+#include "harness/cli/bench.h"
 
 #define VM_PAGES 516u /* one large page and four small ones */
 #define LARGE_BASE (MACHINE_HOST_BASE + UINT64_C(512) * PAGE_SIZE)

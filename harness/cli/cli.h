@@ -139,6 +139,9 @@ bool same_machine(const struct machine_config *a, const struct machine_config *b
 
 /* A world for the configuration `t` asks for, reset. NULL when it cannot be made. Owned by the pool. */
 struct world *pool_world(struct world_pool *pool, const struct trace *t);
+
+/* The same as its last run left it, for world_run, which resets it. */
+struct world *pool_take(struct world_pool *pool, const struct trace *t);
 void pool_free(struct world_pool *pool);
 
 /* Index of the next operation at or after `i` that is not an OP_EXPECT; t->count at the end. */
@@ -152,9 +155,6 @@ void json_finding(FILE *out, const struct finding *f);
 
 /* Processor time of this process in seconds. */
 double cpu_seconds(void);
-
-/* Pages per second that promote_to_tvm copies, measured for about `seconds`. False when it could not be measured. */
-bool bench_promote(double seconds, double *pages_per_second);
 
 /* 64-bit hash of bytes, for names of files. */
 uint64_t bytes_hash(const uint8_t *bytes, size_t size);

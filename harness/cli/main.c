@@ -96,9 +96,12 @@ static const struct cli_command commands[] = {
      "the monitor. Exit code 1 when a rule goes unnoticed.\n\n"
      "  --json            one JSON object on standard output: the fragment for the report\n",
      cmd_model},
-    {"bench", "[--seconds N] [--seeds PATH] [--json FILE]", "calls and traces per processor second",
+    {"bench", "[options]", "calls and traces per processor second, and what each oracle costs",
      "  --seconds N       about how long to measure altogether (default 10)\n"
      "  --seeds PATH      traces to measure with (default: corpora of the source tree)\n"
+     "  --set NAME        only this set: short, seeds or mixed\n"
+     "  --oracles LIST    with --set: these oracles (default all)\n"
+     "  --rounds N        with --set: this often through the set instead of for a time\n"
      "  --json FILE       also write the numbers to FILE\n",
      cmd_bench},
     {"plants", "[options]", "plant bugs in the monitor and see whether the harness catches them",

@@ -28,7 +28,7 @@ static bool notices(struct replay *r, size_t entry, uint32_t rule)
     static struct trace trace;
 
     trace_decode(&trace, r->corpus.entry[entry].bytes, r->corpus.entry[entry].size);
-    struct world *w = pool_world(&r->pool, &trace);
+    struct world *w = pool_take(&r->pool, &trace);
     if (w == NULL)
         return false;
     ref_flip(w, rule);

@@ -14,7 +14,7 @@ bool same_machine(const struct machine_config *a, const struct machine_config *b
            a->seed == b->seed;
 }
 
-struct world *pool_world(struct world_pool *pool, const struct trace *t)
+struct world *pool_take(struct world_pool *pool, const struct trace *t)
 {
     struct machine_config config = world_config_for(t);
     size_t oldest = 0;
@@ -22,7 +22,6 @@ struct world *pool_world(struct world_pool *pool, const struct trace *t)
     for (size_t i = 0; i < POOL_WORLDS; i++) {
         if (pool->world[i] != NULL && same_machine(&pool->world[i]->machine->config, &config)) {
             pool->used[i] = ++pool->clock;
-            world_reset(pool->world[i]);
             return pool->world[i];
         }
         if (pool->used[i] < pool->used[oldest])
@@ -33,6 +32,15 @@ struct world *pool_world(struct world_pool *pool, const struct trace *t)
     pool->world[oldest] = world_create(&config, pool->oracles);
     pool->used[oldest] = ++pool->clock;
     return pool->world[oldest];
+}
+
+struct world *pool_world(struct world_pool *pool, const struct trace *t)
+{
+    struct world *w = pool_take(pool, t);
+
+    if (w != NULL)
+        world_reset(w);
+    return w;
 }
 
 void pool_free(struct world_pool *pool)

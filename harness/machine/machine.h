@@ -283,6 +283,9 @@ bool machine_in_guest(const struct machine *m, uint32_t h);
 uint32_t machine_changes(const struct machine *m, const uint32_t **frames);
 void machine_changes_clear(struct machine *m);
 
+/* Frames of host memory and window that were written since the reset: what the next one restores. */
+uint32_t machine_dirty_frames(const struct machine *m);
+
 /*
  * 64-bit hash of everything that defines the state: memory that differs from the snapshot, harts, TLBs, monitor
  * (fields, never pointers or padding). Equal states give equal hashes in any process.

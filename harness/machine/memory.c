@@ -248,6 +248,11 @@ uint32_t machine_changes(const struct machine *m, const uint32_t **frames)
     return m->private->changed_count;
 }
 
+uint32_t machine_dirty_frames(const struct machine *m)
+{
+    return m->private->dirty_count;
+}
+
 void machine_changes_clear(struct machine *m)
 {
     struct machine_private *p = m->private;
