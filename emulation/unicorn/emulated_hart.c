@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/time.h>
 
@@ -17,6 +18,8 @@
 /* Exception numbers of Unicorn's hook. */
 #define UC_ILLEGAL_INSTRUCTION 2u
 #define UC_ECALL 8u
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 #define UART_LSR 5u
 #define UART_LSR_IDLE 0x60u
@@ -30,6 +33,8 @@ static const struct device_page devices[] = {
     {0x02000000, 0x10000}, /* CLINT */
     {UART_BASE, 0x1000},
 };
+
+#define DEVICE_BYTES 0x12000u /* all of them together */
 
 /* --- watchdog: counts CPU time, and decides about nothing but a firmware that never returns ---------------------- */
 
@@ -97,6 +102,34 @@ static bool on_bad_access(uc_engine *uc, uc_mem_type type, uint64_t address, int
              size, (unsigned long long)address);
     hart_end_run(h, STOP_UNMAPPED, pc, text);
     return false;
+}
+
+/* Memory behind an address that the firmware may store to, or NULL. */
+static uint8_t *storable(struct emulated_hart *h, uint64_t address, uint64_t size)
+{
+    if (hart_in_ram(address, size))
+        return address - h->text_first < h->text_end - h->text_first ? NULL : h->ram + (address - RAM_BASE);
+    uint8_t *at = h->devices;
+    for (size_t i = 0; i < COUNT(devices); at += devices[i++].size) {
+        if (address - devices[i].base < devices[i].size && size <= devices[i].size - (address - devices[i].base))
+            return at + (address - devices[i].base);
+    }
+    return NULL;
+}
+
+/*
+ * Fast mode: memory is write-protected in the emulator, and this completes each store. For Unicorn a store to
+ * protected memory costs a third of one that is hooked, and loads stay inside the translated code.
+ */
+static bool on_protected_store(uc_engine *uc, uc_mem_type type, uint64_t address, int size, int64_t value, void *data)
+{
+    struct emulated_hart *h = data;
+    uint8_t *at = storable(h, address, (uint64_t)size);
+    if (at == NULL)
+        return on_bad_access(uc, type, address, size, value, data);
+    memcpy(at, &value, (size_t)size);
+    on_store(uc, type, address, size, value, data);
+    return true;
 }
 
 static void stop_trapped(struct emulated_hart *h, uint64_t pc, uint32_t number)
@@ -222,23 +255,37 @@ static uint8_t *reserve(size_t size)
 
 static bool map_memory(struct emulated_hart *h)
 {
-    uint64_t text_end = (h->fw->text_base + h->fw->text_size + 4095) & ~UINT64_C(4095);
-    uint64_t text_first = h->fw->text_base & ~UINT64_C(4095);
-    bool ok = hart_in_ram(text_first, text_end - text_first);
-    ok = ok && uc_mem_map_ptr(h->uc, RAM_BASE, RAM_SIZE, UC_PROT_READ | UC_PROT_WRITE, h->ram) == UC_ERR_OK;
-    ok = ok && uc_mem_protect(h->uc, text_first, text_end - text_first, UC_PROT_READ | UC_PROT_EXEC) == UC_ERR_OK;
-    for (size_t i = 0; i < sizeof(devices) / sizeof(devices[0]); i++)
-        ok = ok && uc_mem_map(h->uc, devices[i].base, devices[i].size, UC_PROT_READ | UC_PROT_WRITE) == UC_ERR_OK;
-    uint8_t idle = UART_LSR_IDLE;
-    return ok && uc_mem_write(h->uc, UART_BASE + UART_LSR, &idle, 1) == UC_ERR_OK;
+    uint32_t data = h->slow ? UC_PROT_READ | UC_PROT_WRITE : UC_PROT_READ;
+    uint32_t both = UC_PROT_READ | UC_PROT_WRITE;
+    h->text_first = h->fw->text_base & ~UINT64_C(4095);
+    h->text_end = (h->fw->text_base + h->fw->text_size + 4095) & ~UINT64_C(4095);
+    uint64_t text_size = h->text_end - h->text_first;
+    bool ok = h->text_first == RAM_BASE && hart_in_ram(h->text_first, text_size);
+    /*
+     * In this order: Unicorn leaves out its own work on a store only to a region that was writable and then protected
+     * as a whole, and a region that is split forgets that it was.
+     */
+    ok = ok && uc_mem_map_ptr(h->uc, RAM_BASE, RAM_SIZE, both, h->ram) == UC_ERR_OK;
+    ok = ok && uc_mem_protect(h->uc, h->text_first, text_size, UC_PROT_READ | UC_PROT_EXEC) == UC_ERR_OK;
+    ok = ok && uc_mem_protect(h->uc, h->text_end, RAM_SIZE - text_size, data) == UC_ERR_OK;
+    uint8_t *at = h->devices;
+    for (size_t i = 0; i < COUNT(devices); at += devices[i++].size) {
+        if (devices[i].base == UART_BASE)
+            at[UART_LSR] = UART_LSR_IDLE;
+        ok = ok && uc_mem_map_ptr(h->uc, devices[i].base, devices[i].size, both, at) == UC_ERR_OK;
+        ok = ok && uc_mem_protect(h->uc, devices[i].base, devices[i].size, data) == UC_ERR_OK;
+    }
+    return ok;
 }
 
 static bool add_hooks(struct emulated_hart *h)
 {
     uc_hook hook;
-    int bad = UC_HOOK_MEM_INVALID;
+    int bad = h->slow ? UC_HOOK_MEM_INVALID : UC_HOOK_MEM_INVALID & ~UC_HOOK_MEM_WRITE_PROT;
+    int store = h->slow ? UC_HOOK_MEM_WRITE : UC_HOOK_MEM_WRITE_PROT;
+    void *stored = h->slow ? (void *)(uintptr_t)on_store : (void *)(uintptr_t)on_protected_store;
     bool ok = uc_hook_add(h->uc, &hook, UC_HOOK_INTR, (void *)(uintptr_t)on_exception, h, 1, 0) == UC_ERR_OK;
-    ok = ok && uc_hook_add(h->uc, &hook, UC_HOOK_MEM_WRITE, (void *)(uintptr_t)on_store, h, 1, 0) == UC_ERR_OK;
+    ok = ok && uc_hook_add(h->uc, &hook, store, stored, h, 1, 0) == UC_ERR_OK;
     ok = ok && uc_hook_add(h->uc, &hook, bad, (void *)(uintptr_t)on_bad_access, h, 1, 0) == UC_ERR_OK;
     if (h->slow)
         ok = ok && uc_hook_add(h->uc, &hook, UC_HOOK_CODE, (void *)(uintptr_t)on_instruction, h, 1, 0) == UC_ERR_OK;
@@ -250,9 +297,11 @@ bool hart_open(struct emulated_hart *h, const struct firmware_image *fw, bool sl
     *h = (struct emulated_hart){.fw = fw, .slow = slow};
     h->ram = reserve(RAM_SIZE);
     h->ram_saved = reserve(RAM_SIZE);
+    h->devices = reserve(DEVICE_BYTES);
     h->page_dirty = calloc(RAM_PAGES, sizeof(*h->page_dirty));
     h->dirty_list = calloc(RAM_PAGES, sizeof(*h->dirty_list));
-    if (h->ram == NULL || h->ram_saved == NULL || h->page_dirty == NULL || h->dirty_list == NULL) {
+    if (h->ram == NULL || h->ram_saved == NULL || h->devices == NULL || h->page_dirty == NULL ||
+        h->dirty_list == NULL) {
         snprintf(why, why_size, "out of memory");
         return false;
     }
@@ -287,6 +336,8 @@ void hart_close(struct emulated_hart *h)
         munmap(h->ram, RAM_SIZE);
     if (h->ram_saved != NULL)
         munmap(h->ram_saved, RAM_SIZE);
+    if (h->devices != NULL)
+        munmap(h->devices, DEVICE_BYTES);
     free(h->page_dirty);
     free(h->dirty_list);
     *h = (struct emulated_hart){0};

@@ -66,7 +66,9 @@ struct emulated_hart {
     struct csr_file csr;
 
     uint8_t *ram;
-    uint8_t *ram_saved; /* content at the last save, for pages that were ever written */
+    uint8_t *devices;              /* one after the other, in the order of the board's list */
+    uint64_t text_first, text_end; /* pages of code: nobody stores there */
+    uint8_t *ram_saved;            /* content at the last save, for pages that were ever written */
     uint8_t *page_dirty;
     uint32_t *dirty_list;
     uint32_t dirty_count;
