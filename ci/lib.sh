@@ -62,6 +62,7 @@ PACKAGES_BUILD="ca-certificates cmake gcc libc6-dev make ninja-build patch pkg-c
 PACKAGES_FUZZ="afl++ clang-14 g++ libclang-rt-14-dev llvm-14 llvm-14-dev"
 PACKAGES_FIRMWARE="binutils-riscv64-unknown-elf gcc-riscv64-unknown-elf qemu-system-misc"
 PACKAGES_REPLAY="libunicorn-dev"
+PACKAGES_PROVE="python3-z3"
 PACKAGES_CHECK="clang-19 clang-format-14 clang-tidy-14 cloc git libclang-rt-19-dev llvm-14 shellcheck"
 
 # packages_of <group>...: the packages of these groups, sorted and unique.
@@ -73,8 +74,9 @@ packages_of() {
             fuzz) all+=" $PACKAGES_FUZZ" ;;
             firmware) all+=" $PACKAGES_FIRMWARE" ;;
             replay) all+=" $PACKAGES_REPLAY" ;;
+            prove) all+=" $PACKAGES_PROVE" ;;
             check) all+=" $PACKAGES_CHECK" ;;
-            *) die "$EXIT_USAGE" "unknown package group '$group': build, fuzz, firmware, replay or check" ;;
+            *) die "$EXIT_USAGE" "unknown package group '$group': build, fuzz, firmware, replay, prove or check" ;;
         esac
     done
     echo "${all# }" | tr ' ' '\n' | sort -u

@@ -140,6 +140,12 @@ static const struct cli_command commands[] = {
      "  --json FILE       result for the report\n"
      "Exit code 77: skipped, the packages cannot be had and are not in the cache.\n",
      cmd_linux},
+    {"symbolic", "[--leaks] [--json FILE] [FIRMWARE]", "prove the firmware's world switch for all register values",
+     "Executes trap entry, world switch and return of the linked image with formulas for values, along every path,\n"
+     "and lets z3 prove what is promised of each register, CSR and store. Exit code 5: a promise does not hold.\n\n"
+     "  --leaks           prove images with seeded leaks instead: each has to be refuted, else exit code 7\n"
+     "  --json FILE       result for the report\n",
+     cmd_symbolic},
 };
 
 #define COMMANDS (sizeof(commands) / sizeof(commands[0]))
