@@ -59,6 +59,7 @@ int cmd_plants(const struct cli_command *command, int argc, char **argv);
 int cmd_print(const struct cli_command *command, int argc, char **argv);
 int cmd_record(const struct cli_command *command, int argc, char **argv);
 int cmd_run(const struct cli_command *command, int argc, char **argv);
+int cmd_scoreboard(const struct cli_command *command, int argc, char **argv);
 int cmd_seeds(const struct cli_command *command, int argc, char **argv);
 
 /* --- options.c ---------------------------------------------------------------------------------------------- */

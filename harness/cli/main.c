@@ -117,6 +117,22 @@ static const struct cli_command commands[] = {
      "  --json            one JSON object on standard output\n"
      "  --output FILE     write that JSON object to FILE as well\n",
      cmd_plants},
+    {"scoreboard", "[options]", "which engine finds which planted bug; what each oracle and generator is worth",
+     "Runs libFuzzer, AFL++, the hunt and the interleaver on each planted build, from the same seeds, and keeps the "
+     "figures "
+     "run by\n"
+     "run; a second start does what is missing. At the end README.md and scoreboard.json are made from all figures.\n\n"
+     "  --set NAME        only engines, oracles or generators (may be repeated)\n"
+     "  --only ID         only this plant (may be repeated)\n"
+     "  --patch FILE      a patch from anywhere (may be repeated)\n"
+     "  --engine NAME     only libfuzzer, afl, hunt, interleave, faults or switch (may be repeated)\n"
+     "  --seeds N         runs of each plant and engine (default 3)\n"
+     "  --limit N         no run longer than N seconds of processor time, whatever the budget of its plant is\n"
+     "  --jobs N          plants at a time (default 1)\n"
+     "  --data FOLDER     where the figures are (default reports/scoreboard)\n"
+     "  --commit NAME     make the tables of this commit's figures (default: that with the most)\n"
+     "  --render          only make the tables again\n",
+     cmd_scoreboard},
     {"image", "[--payload FILE] [--output DIR]", "build the firmware as fw_dynamic, fw_jump and fw_payload",
      "Builds each format as ELF and as flat binary through the firmware preset, and writes SHA256SUMS beside them.\n\n"
      "  --payload FILE    next stage inside of fw_payload, linked for 0x80200000 (default: the QEMU payload)\n"

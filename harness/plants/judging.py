@@ -128,6 +128,18 @@ def sanitizer_text(errors):
     return None
 
 
+def read_canary(path, plant):
+    """(reached, triggered) as the counters in a file say, or None twice when the patch does not tell."""
+    if not plant.has_canary:
+        return None, None
+    try:
+        with open(path, "rb") as stream:
+            reached, triggered = struct.unpack("<QQ", stream.read(16))
+    except (OSError, struct.error):
+        return False, False
+    return reached > 0, triggered > 0
+
+
 class Judge:
     def __init__(self, builder, build, seconds, children, blind=False):
         self.builder = builder
@@ -149,17 +161,6 @@ class Judge:
 
     def canary_file(self, plant):
         return os.path.join(self.folder(plant), "canary.bin")
-
-    def canary(self, plant):
-        """(reached, triggered), or None twice when the patch does not tell."""
-        if not plant.has_canary:
-            return None, None
-        try:
-            with open(self.canary_file(plant), "rb") as stream:
-                reached, triggered = struct.unpack("<QQ", stream.read(16))
-        except (OSError, struct.error):
-            return False, False
-        return reached > 0, triggered > 0
 
     # ---------------------------------------------------------------- host
 
@@ -350,7 +351,7 @@ class Judge:
                 self.switch(plant, source, verdict)
         except planting.BuildFailed as problem:
             failure = str(problem)
-        reached, triggered = self.canary(plant)
+        reached, triggered = read_canary(self.canary_file(plant), plant)
         return {
             "id": plant.id, "title": plant.header.get("Title"), "class": plant.header.get("Class"),
             "predicted": plant.header.get("Predicted"), "build_failed": failure is not None, "reached": reached,

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Patches, and builds of a patched monitor with the harness around it.
 
-A host build compiles only what the patch changed and takes everything else from a cache of clean objects, unless the
-patch changes a header. The cache is keyed by the content of all sources, so it never serves an old object. Sources are
+A build compiles only what the patch changed and takes everything else from a cache of clean objects, unless the
+patch changes a header. Fuzz targets for libFuzzer and AFL++ are built in the same way as the `touchstone` command. The cache is keyed by the content of all sources, so it never serves an old object. Sources are
 read from a copy made at the start: somebody may be editing the tree meanwhile. Several runs may share a work folder.
 """
 
@@ -23,8 +23,11 @@ WARNINGS = ["-w"]  # a bug may well cause a warning; that is not how it is to be
 MONITOR = ("monitor/core", "monitor/host_flow", "monitor/guest_flow", "monitor/crossing")
 COPIED = ("monitor", "harness", "emulation", "CMakeLists.txt")
 UNUSED_SECONDS = 86400  # clean objects that nobody used for so long are removed
-HARNESS = ("harness/machine", "harness/concurrency", "harness/concurrency/fine",
-           "harness/agents", "harness/oracles", "harness/trace", "harness/cli")
+HARNESS = ("harness/machine", "harness/concurrency", "harness/agents", "harness/oracles", "harness/trace")
+COMMAND = ("harness/concurrency/fine", "harness/cli")  # around it, for `touchstone`
+TARGETS = ("host_abi_fuzzer", "multi_hart_fuzzer")
+TARGET_KIT = ("acting.c", "state_feedback.c")
+UNFED = "ci/fuzz-ignore.txt"  # code whose coverage is no feedback
 
 # What the harness runs on: compiler (None: $CC or gcc), flags to compile and to link with. "plain" is fast, "san" sees
 # memory errors, "init" sees bytes leave the monitor that were never written: it needs clang and is left out without. In "fine"
@@ -36,6 +39,23 @@ VARIANTS = {
     "fine": (None, ["-O2"], []),
     "init": ("clang-14", ["-O1", "-fno-omit-frame-pointer", "-fsanitize=memory"], ["-fsanitize=memory"]),
 }
+
+# Fuzz targets with feedback. Where the oracles judge, sanitizers would only halve the speed; "-san" and "-init" are for bugs that
+# nothing else sees (header "Sanitizer:" of a patch).
+FEEDBACK = ["-O2", "-fsanitize=fuzzer-no-link"]
+FUZZ_VARIANTS = {
+    "libfuzzer": ("clang-14", FEEDBACK, ["-fsanitize=fuzzer"]),
+    "libfuzzer-san": ("clang-14", FEEDBACK + ["-fno-omit-frame-pointer", "-fsanitize=address,undefined",
+                                              "-fno-sanitize-recover=undefined"], ["-fsanitize=fuzzer,address,undefined"]),
+    "libfuzzer-init": ("clang-14", FEEDBACK + ["-fno-omit-frame-pointer", "-fsanitize=memory"], ["-fsanitize=fuzzer,memory"]),
+    "afl": ("afl-clang-fast", ["-O2"], ["-fsanitize=fuzzer"]),
+    "afl-san": ("afl-clang-fast", ["-O2", "-fno-omit-frame-pointer", "-fsanitize=address,undefined",
+                                   "-fno-sanitize-recover=undefined"], ["-fsanitize=fuzzer,address,undefined"]),
+    "afl-init": ("afl-clang-fast", ["-O2", "-fno-omit-frame-pointer", "-fsanitize=memory"], ["-fsanitize=fuzzer,memory"]),
+}
+VARIANTS.update(FUZZ_VARIANTS)
+LINKERS = {"clang-14": "clang++-14", "afl-clang-fast": "afl-clang-fast++"}  # the engines are C++
+PACKAGES = {"clang-14": "clang-14", "clang++-14": "clang-14", "afl-clang-fast": "afl++", "afl-clang-fast++": "afl++"}
 
 
 class MissingTool(Exception):
@@ -108,8 +128,9 @@ class Builder:
         return VARIANTS[variant][0] is None or shutil.which(VARIANTS[variant][0]) is not None
 
     def run(self, words, folder=None):
+        env = dict(os.environ, AFL_QUIET="1", AFL_LLVM_DENYLIST=os.path.join(self.source, UNFED))
         done = subprocess.run(words, cwd=folder, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                              stderr=subprocess.STDOUT, check=False)
+                              stderr=subprocess.STDOUT, check=False, env=env)
         if done.returncode != 0:
             text = done.stdout.decode(errors="replace").strip().splitlines()
             shown = [line for line in text if "error" in line] or text[-3:]
@@ -153,14 +174,17 @@ class Builder:
 
     # ---------------------------------------------------------------- host
 
-    def units(self, root):
-        """(file, flags) of everything that is linked into a host build below `root`."""
+    def units(self, root, variant):
+        """(file, flags) of everything that is linked into a host build below `root`; of a fuzz variant, all targets."""
+        fuzz = variant in FUZZ_VARIANTS
         for folder in MONITOR:
             for name in sorted(glob.glob(os.path.join(root, folder, "*.c"))):
                 yield name, ["-std=c17", "-ffreestanding"] + WARNINGS
-        for folder in HARNESS:
+        for folder in HARNESS + (() if fuzz else COMMAND):
             for name in sorted(glob.glob(os.path.join(root, folder, "*.c"))):
                 yield name, ["-std=gnu17", f'-DTOUCHSTONE_SOURCE_DIR="{self.source}"'] + WARNINGS
+        for name in (TARGET_KIT + tuple(target + ".c" for target in TARGETS)) if fuzz else ():
+            yield os.path.join(root, "harness/targets", name), ["-std=gnu17"] + WARNINGS
         yield os.path.join(root, "harness/plants/canary.c"), ["-std=gnu17"] + WARNINGS
         for name in ("src/hash/sha2big.c", "src/codec/dec64be.c", "src/codec/enc64be.c"):
             yield os.path.join(self.bearssl, name), ["-I" + os.path.join(self.bearssl, "src")] + WARNINGS
@@ -172,13 +196,15 @@ class Builder:
     def compile(self, root, unit, flags, variant, target):
         if variant == "fine" and any(os.path.dirname(unit) == os.path.join(root, folder) for folder in MONITOR):
             flags = flags + ["-fsanitize=thread"]
+        if variant.startswith("libfuzzer"):
+            flags = flags + ["-fsanitize-coverage-ignorelist=" + os.path.join(self.source, UNFED)]
         words = [self.compiler(variant), "-g1", *VARIANTS[variant][1], "-I" + root, "-isystem", os.path.join(self.bearssl, "inc"), *flags,
                  "-c", unit, "-o", target]
         self.run(words)
 
     def digest(self, variant):
         """Of everything that decides about clean objects."""
-        total = hashlib.sha256(repr((self.compiler(variant), VARIANTS[variant], self.source)).encode())
+        total = hashlib.sha256(repr((self.compiler(variant), VARIANTS[variant], self.source, TARGETS)).encode())
         for top in ("monitor", "harness"):
             for folder, names, files in os.walk(os.path.join(self.tree, top)):
                 names.sort()
@@ -193,7 +219,10 @@ class Builder:
         """Folder of objects of the clean tree; made once."""
         with self.lock:
             if variant not in self.clean:
-                need(self.compiler(variant), "gcc")
+                need(self.compiler(variant), PACKAGES.get(self.compiler(variant), "gcc"))
+                if variant in FUZZ_VARIANTS:
+                    linker = LINKERS[self.compiler(variant)]
+                    need(linker, PACKAGES[linker])
                 if not os.path.isdir(self.bearssl):
                     raise MissingTool(f"{self.bearssl} is missing: run ci/fetch-bearssl")
                 with self.alone("clean"):
@@ -210,7 +239,7 @@ class Builder:
                     shutil.rmtree(old, ignore_errors=True)
             shutil.rmtree(folder, ignore_errors=True)
             os.makedirs(folder)
-            todo = list(self.units(self.tree))
+            todo = list(self.units(self.tree, variant))
             workers = [threading.Thread(target=self.compile_some, args=(todo, variant, folder)) for _ in range(2)]
             self.failure = None
             for worker in workers:
@@ -219,18 +248,28 @@ class Builder:
                 worker.join()
             if self.failure is not None:
                 raise BuildFailed(f"the clean tree does not compile: {self.failure}")
-            self.link(variant, sorted(glob.glob(os.path.join(folder, "*.o"))), os.path.join(folder, "touchstone"))
+            objects = sorted(glob.glob(os.path.join(folder, "*.o")))
+            for name in TARGETS if variant in FUZZ_VARIANTS else ("touchstone",):
+                self.link_program(variant, objects, folder, name)
             with open(complete, "w", encoding="utf-8"):
                 pass
         os.utime(folder)
         return folder
 
-    def clean_program(self, variant):
-        """`touchstone` of the clean tree, built like a planted one."""
-        return os.path.join(self.clean_objects(variant), "touchstone")
+    def clean_program(self, variant, name="touchstone"):
+        """A program of the clean tree, built like a planted one."""
+        return os.path.join(self.clean_objects(variant), name)
 
     def link(self, variant, objects, program):
-        self.run([self.compiler(variant), *VARIANTS[variant][2], *objects, "-lnettle", "-o", program])
+        linker = LINKERS[self.compiler(variant)] if variant in FUZZ_VARIANTS else self.compiler(variant)
+        self.run([linker, *VARIANTS[variant][2], *objects, "-lnettle", "-o", program])
+
+    def link_program(self, variant, objects, folder, name):
+        """`touchstone`, or the fuzz target of that name: the other targets have a main loop of their own."""
+        others = {f"harness-targets-{target}.o" for target in TARGETS if target != name}
+        program = os.path.join(folder, name)
+        self.link(variant, [path for path in objects if os.path.basename(path) not in others], program)
+        return program
 
     def compile_some(self, todo, variant, folder):
         while self.failure is None:
@@ -250,7 +289,7 @@ class Builder:
         folder = os.path.join(self.work, plant.id, variant)
         os.makedirs(folder, exist_ok=True)
         objects = []
-        for unit, flags in self.units(root):
+        for unit, flags in self.units(root, variant):
             name = self.object_name(root, unit)
             changed = everything or os.path.relpath(unit, root) in plant.files
             kept = os.path.join(clean, name)
@@ -261,11 +300,10 @@ class Builder:
             self.compile(root, unit, flags, variant, objects[-1])
         return objects
 
-    def host(self, plant, root, variant):
-        """Build `touchstone` of the patched tree. Returns the path of the program."""
-        program = os.path.join(self.work, plant.id, variant, "touchstone")
-        self.link(variant, self.objects(plant, root, variant), program)
-        return program
+    def host(self, plant, root, variant, name="touchstone"):
+        """Build `touchstone` or a fuzz target of the patched tree. Returns the path of the program."""
+        folder = os.path.join(self.work, plant.id, variant)
+        return self.link_program(variant, self.objects(plant, root, variant), folder, name)
 
     def faults(self, plant, root, variant):
         """Build the test that lets resources run out (fault_injection_test) with the monitor of the patched tree."""

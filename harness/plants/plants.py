@@ -50,7 +50,12 @@ def arguments():
     return chosen
 
 
-def choose(chosen):
+def everything():
+    """All plants, sorted by id."""
+    return [planting.Plant(path) for path in sorted(glob.glob(os.path.join(HERE, "*.patch")))]
+
+
+def choose(chosen, complain=complain):
     """The plants asked for, sorted by id; exits when one is not there."""
     paths = [] if chosen.patch and not chosen.only else sorted(glob.glob(os.path.join(HERE, "*.patch")))
     known = {os.path.splitext(os.path.basename(path))[0]: path for path in paths}

@@ -63,7 +63,7 @@ void acting_print(const struct finding *finding, const struct trace *t)
     print_culprit(finding, t);
     fprintf(stderr, "\n%s, operation %u: %s\n\n", severity_name(finding->severity), finding->step, finding->text);
     trace_print(stderr, t);
-    fflush(stderr);
+    fflush(NULL); /* also what the engine said before: after an abort it would be lost */
 }
 
 void acting_report(const struct finding *finding, const struct trace *t)

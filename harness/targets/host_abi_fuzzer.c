@@ -11,11 +11,13 @@
 #include "harness/targets/acting.h"
 #include "harness/targets/fuzzer.h"
 #include "harness/targets/state_feedback.h"
+#include "harness/trace/generator.h"
 
 #define PREPARED_HARTS 3u
 
 static struct world *usual_world[PREPARED_HARTS + 1];
 static struct trace trace;
+static enum trace_generator generator;
 
 static bool is_usual(const struct trace *t)
 {
@@ -31,6 +33,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
     (void)argc;
     (void)argv;
     state_feedback_prepare();
+    generator = trace_generator_wanted();
     for (uint8_t harts = 1; harts <= PREPARED_HARTS; harts++) {
         trace = (struct trace){.harts = harts};
         usual_world[harts] = acting_world(&trace, ORACLE_ALL);
@@ -57,11 +60,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max_size, unsigned seed)
 {
-    return trace_mutate(data, size, max_size, seed, LLVMFuzzerMutate);
+    return trace_mutate_as(generator, data, size, max_size, seed, LLVMFuzzerMutate);
 }
 
 size_t LLVMFuzzerCustomCrossOver(const uint8_t *data1, size_t size1, const uint8_t *data2, size_t size2, uint8_t *out,
                                  size_t max_out_size, unsigned seed)
 {
-    return trace_crossover(data1, size1, data2, size2, out, max_out_size, seed);
+    return trace_crossover_as(generator, data1, size1, data2, size2, out, max_out_size, seed);
 }

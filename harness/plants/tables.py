@@ -1,0 +1,251 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From rows to tables: README.md for people, scoreboard.json for the report. Both are made from the rows alone.
+
+For each table the commit with the most rows counts, unless another is asked for; the tables name it, and the machine.
+What was not measured is said to be so, and what was missed is listed by name with the reason.
+"""
+
+import json
+import os
+import statistics
+
+import campaign
+import engines
+import rows
+
+FRAGMENT = "touchstone-fragment/1"
+HEADING = "# Scoreboard"
+INTRODUCTION = """
+How good is the harness at finding bugs, and what does each of its parts contribute? Made by `ci/touchstone scoreboard`
+from the figures in this folder, a line of JSON per run; do not edit. Times are processor seconds; building is not
+counted. How to read, repeat and extend it: [harness/plants/README.md](../../harness/plants/README.md).
+"""
+
+
+def commit_of(results, table, wanted):
+    counts = {}
+    for row in results.of(set=table):
+        counts[row["commit"]] = counts.get(row["commit"], 0) + 1
+    if wanted is not None:
+        return wanted if wanted in counts else None
+    return max(counts, key=lambda name: (counts[name], list(counts).index(name))) if counts else None
+
+
+def median(numbers):
+    return statistics.median(numbers) if numbers else None
+
+
+def cell_of(found, wanted):
+    """One plant and one engine (or setting): facts of its runs together."""
+    hits = [row for row in found if row["detected"]]
+    first = min(hits, key=lambda row: row["seed"]) if hits else None
+
+    def fact(name):
+        known = [row[name] for row in found if row[name] is not None]
+        return any(known) if known else None
+
+    return {"runs": len(found), "wanted": wanted, "detections": len(hits), "reached": fact("reached"),
+            "triggered": fact("triggered"), "oracle": first["oracle"] if first else None,
+            "property": first["property"] if first else None,
+            "executions": median([row["executions"] for row in hits]),
+            "cpu_seconds": median([row["cpu_seconds"] for row in hits]),
+            "limit": min((row["limit"] for row in found if not row["detected"]), default=None),
+            "derived": bool(found) and all(row["derived"] for row in found)}
+
+
+def reason_of(cells):
+    """Why nobody objected, as far as the canary tells."""
+    limit = max((cell["limit"] or 0 for cell in cells), default=0)
+    if any(cell["triggered"] for cell in cells):
+        text = "triggered, but nothing that looks on objected"
+    elif any(cell["reached"] for cell in cells):
+        text = "reached, but never with the values or in the state that matters"
+    elif all(cell["reached"] is None for cell in cells):
+        text = "no canary: not known whether it was reached"
+    else:
+        text = "never reached"
+    return f"{text}, within {limit:g} s"
+
+
+def engine_table(results, plants, commit):
+    lines = []
+    for plant in plants:
+        digest = rows.digest_of(plant.text)
+        cells = {}
+        for engine in engines.engines_of(plant):
+            found = results.of(set="engines", commit=commit, plant=plant.id, patch=digest, engine=engine)
+            cells[engine] = cell_of(found, 1 if engine in engines.SEEDLESS else 3)
+        measured = [cell for cell in cells.values() if cell["runs"]]
+        hits = [cell for cell in measured if cell["detections"]]
+        best = min((cell["cpu_seconds"] for cell in hits), default=None)
+        budget = campaign.budget_of(plant)
+        lines.append({"id": plant.id, "title": plant.header.get("Title"), "class": plant.header.get("Class"),
+                      "predicted": plant.header.get("Predicted", "-")[:1], "budget": budget, "engines": cells,
+                      "detected": bool(hits) if measured else None, "best": best,
+                      "reason": plant.header.get("Missed") or reason_of(measured) if measured and not hits else None})
+    return lines
+
+
+def setting_table(results, plants, commit, table):
+    lines = []
+    for plant in plants:
+        digest = rows.digest_of(plant.text)
+        names = [task.setting for task in campaign.tasks_of(table, plant, 1, None)]
+        cells = {name: cell_of(results.of(set=table, setting=name, commit=commit, plant=plant.id, patch=digest), 1)
+                 for name in names}
+        if cells:
+            lines.append({"id": plant.id, "title": plant.header.get("Title"), "predicted": plant.header.get("Predicted", "-")[:1],
+                          "settings": cells})
+    return lines
+
+
+def summary_of(lines):
+    """Detected within the budget by at least one engine, by predicted class."""
+    answer = []
+    for letter, budget in campaign.BUDGETS.items():
+        some = [line for line in lines if line["predicted"] == letter]
+        if some:
+            answer.append({"predicted": letter, "budget": budget, "plants": len(some),
+                           "measured": sum(line["detected"] is not None for line in some),
+                           "detected": sum(line["best"] is not None and line["best"] <= budget for line in some),
+                           "missed": [line["id"] for line in some if line["detected"] is False]})
+    return answer
+
+
+def collected(data, plants, commit):
+    """Everything as one object; the report takes it as a fragment."""
+    answer = {"schema": FRAGMENT, "kind": "scoreboard", "measured": {}}
+    for table, results in data.items():
+        name = commit_of(results, table, commit)
+        machines = sorted({row["machine"] for row in results.of(set=table, commit=name)})
+        answer["measured"][table] = {"commit": name, "machines": machines, "runs": len(results.of(set=table, commit=name))}
+        lines = engine_table(results, plants, name) if table == "engines" else setting_table(results, plants, name, table)
+        answer[table] = lines
+    answer["summary"] = summary_of(answer["engines"])
+    return answer
+
+
+# ---------------------------------------------------------------- Markdown
+
+
+def mark(value):
+    return {None: "-", True: "yes", False: "no"}[value]
+
+
+def number(value):
+    return "-" if value is None else f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
+
+
+def told(cell):
+    """A cell of plant x engine in a few words."""
+    if not cell["runs"]:
+        return "not measured"
+    if not cell["detections"]:
+        return f"missed in {number(cell['limit'])} s ({cell['runs']} of {cell['wanted']} runs)"
+    some = f", {cell['detections']} of {cell['runs']}" if cell["detections"] < cell["runs"] or cell["runs"] < cell["wanted"] else ""
+    return f"{cell['oracle']} {number(cell['executions'])} / {number(cell['cpu_seconds'])} s{some}"
+
+
+def measured_on(answer, table):
+    facts = answer["measured"][table]
+    if not facts["runs"]:
+        return "Not measured.\n"
+    return f"Commit {facts['commit']}, {'; '.join(facts['machines'])}, {facts['runs']} runs.\n"
+
+
+def engines_text(answer):
+    out = ["## Plants and engines\n", measured_on(answer, "engines"),
+           "An engine's cell: the oracle that objected first, executions / processor seconds until then (medians of the "
+           "seeds that found it), and how many of the seeds did if not all. A plant counts as detected when one engine's "
+           "median is within the budget of its predicted class.\n",
+           "| predicted | budget | plants | measured | detected | missed |", "|---|---|---|---|---|---|"]
+    for line in answer["summary"]:
+        out.append(f"| {line['predicted']} | {line['budget']} s | {line['plants']} | {line['measured']} | {line['detected']} | "
+                   f"{', '.join(line['missed']) or '-'} |")
+    names = [name for name in engines.ENGINES if any(name in line["engines"] for line in answer["engines"])]
+    out += ["", "| plant | what is wrong | predicted | reached | triggered | " + " | ".join(names) + " |",
+            "|---|---|---|---|---|" + "---|" * len(names)]
+    for line in answer["engines"]:
+        cells = line["engines"]
+
+        def fact(name, cells=cells):
+            known = [cell[name] for cell in cells.values() if cell[name] is not None]
+            return mark(any(known) if known else None)
+
+        out.append(f"| {line['id']} | {line['title']} | {line['predicted']} | {fact('reached')} | {fact('triggered')} | "
+                   + " | ".join(told(cells[name]) if name in cells else "" for name in names) + " |")
+    missed = [line for line in answer["engines"] if line["reason"]]
+    out += ["", "### Missed", ""]
+    out += [f"- {line['id']}, {line['title']}: {line['reason']}" for line in missed] or ["None."]
+    return out
+
+
+def percent(part, whole):
+    return f"{100 * part // whole} %" if whole else "-"
+
+
+def lost(lines, setting):
+    """Ids that everything together finds, and this setting does not."""
+    return [line["id"] for line in lines
+            if line["settings"]["all"]["detections"] and line["settings"][setting]["runs"]
+            and not line["settings"][setting]["detections"]]
+
+
+def oracles_text(answer):
+    lines = answer["oracles"]
+    known = [line for line in lines if line["settings"]["all"]["detections"]]
+    out = ["", "## What each oracle is worth\n", measured_on(answer, "oracles"),
+           f"The hunt, one seed, at most {campaign.ABLATION_LIMIT} s per plant. With all oracles it finds {len(known)} of "
+           f"{len(lines)} plants that it can show; these are the others' 100 %. `{campaign.CRASH_ONLY}` is what a harness "
+           "without oracles of its own sees: sanitizers, crashes, hangs and locks.\n",
+           "| oracles | plants found | of those | lost |", "|---|---|---|---|"]
+    for setting in ["without-" + oracle for oracle in campaign.ORACLES] + [campaign.CRASH_ONLY]:
+        runs = [line for line in known if line["settings"][setting]["runs"]]
+        gone = lost(lines, setting)
+        shown = ", ".join(gone) if len(gone) <= 24 else f"{len(gone)} plants"
+        out.append(f"| {setting.replace('-', ' ') if setting != campaign.CRASH_ONLY else 'SAN and LIV only'} | "
+                   f"{len(runs) - len(gone)} | {percent(len(runs) - len(gone), len(runs))} of {len(runs)} | {shown or '-'} |")
+    firsts = {}
+    for line in known:
+        firsts.setdefault(line["settings"]["all"]["oracle"], []).append(line["id"])
+    out += ["", "First to object with all on: " +
+            "; ".join(f"{oracle} {len(ids)}" for oracle, ids in sorted(firsts.items(), key=lambda pair: -len(pair[1]))) + "."]
+    return out
+
+
+def generators_text(answer):
+    lines = answer["generators"]
+    names = [f"{generator}+{feedback}" for generator in campaign.GENERATORS for feedback in ("edges", "state")]
+    out = ["", "## What the generator and state feedback are worth\n", measured_on(answer, "generators"),
+           f"libFuzzer on host_abi_fuzzer, from an empty corpus, one seed, at most {campaign.ABLATION_LIMIT} s per plant. "
+           "Time: median of the plants that were found, and the sum over all that were tried, a miss counting in full.\n",
+           "| inputs | feedback | plants tried | found | median s | sum s |", "|---|---|---|---|---|---|"]
+    for name in names:
+        cells = [line["settings"][name] for line in lines if line["settings"][name]["runs"]]
+        hits = [cell["cpu_seconds"] for cell in cells if cell["detections"]]
+        total = sum(hits) + sum(cell["limit"] for cell in cells if not cell["detections"])
+        generator, feedback = name.split("+")
+        out.append(f"| {generator} | {'edges' if feedback == 'edges' else 'edges and states'} | {len(cells)} | {len(hits)} | "
+                   f"{number(median(hits))} | {number(total)} |")
+    for generator in campaign.GENERATORS:
+        def found(feedback, generator=generator):
+            return {line["id"] for line in lines if line["settings"][f"{generator}+{feedback}"]["detections"]}
+
+        only = found("state") - found("edges"), found("edges") - found("state")
+        out.append(f"\n{generator}: only with states: {', '.join(sorted(only[0])) or 'none'}; only without: "
+                   f"{', '.join(sorted(only[1])) or 'none'}.")
+    return out
+
+
+def write_file(path, text):
+    with open(path + ".part", "w", encoding="utf-8") as stream:
+        stream.write(text)
+    os.replace(path + ".part", path)
+
+
+def write(folder, data, plants, commit):
+    """Render the rows in `data` ({table: Rows}) to `folder`."""
+    answer = collected(data, plants, commit)
+    text = [HEADING, INTRODUCTION] + engines_text(answer) + oracles_text(answer) + generators_text(answer)
+    write_file(os.path.join(folder, "README.md"), "\n".join(text) + "\n")
+    write_file(os.path.join(folder, "scoreboard.json"), json.dumps(answer, indent=1, sort_keys=True) + "\n")
