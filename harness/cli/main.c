@@ -139,6 +139,21 @@ static const struct cli_command commands[] = {
      "  --jump-address A  where fw_jump enters the next stage (default 0x80200000)\n"
      "  --output DIR      where the files go (default build/images)\n",
      cmd_image},
+    {"attacks", "[--disarm] [--only WORD] [--qemu COMMAND] [options]",
+     "attack the firmware in QEMU, one boot per attack",
+     "Boots build/firmware/fw.elf with each payload of emulation/qemu/attacks and tells whether it was blocked on "
+     "every\n"
+     "hart. Build the firmware preset first; ci/attacks does that, and takes a second QEMU where it can be had.\n\n"
+     "  --disarm          each attack on a firmware without the defence that stops it: all must succeed\n"
+     "  --only WORD       attacks with WORD in their name or in that of their patch (may be repeated)\n"
+     "  --qemu COMMAND    emulator, with its arguments if it needs any (may be repeated)\n"
+     "  --list            what each attack does, what stops it, and without what it succeeds\n"
+     "  --jobs N          boots at once\n"
+     "  --seconds N       time limit of one boot (default 60)\n"
+     "  --build DIR       build of the firmware preset (default build/firmware)\n"
+     "  --output DIR      for consoles (default build/results/attacks)\n"
+     "  --json FILE       result for the report\n",
+     cmd_attacks},
     {"linux", "[--harts N] [--qemu PROGRAM] [options]", "boot Debian's kernel on the firmware in QEMU",
      "Downloads Debian's riscv64 kernel and busybox, verified by the archive's signed lists and kept in the cache,\n"
      "boots them on the firmware with 1, 2 and 4 harts and with idle states, loads KVM, and judges the console.\n\n"
