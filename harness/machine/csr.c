@@ -487,6 +487,18 @@ uint64_t machine_csr_read(const struct machine *m, uint32_t h, unsigned csr)
     }
 }
 
+void machine_csrs_of_host(const struct machine *m, uint32_t h, uint64_t *out)
+{
+#define CSR_OF_HOST(name, number) *out++ = read_##name(m, &m->hart[h]);
+#include "harness/machine/csr_groups.def"
+}
+
+void machine_csrs_of_guest(const struct machine *m, uint32_t h, uint64_t *out)
+{
+#define CSR_OF_GUEST(name, number) *out++ = read_##name(m, &m->hart[h]);
+#include "harness/machine/csr_groups.def"
+}
+
 void machine_csr_write(struct machine *m, uint32_t h, unsigned csr, uint64_t value)
 {
     switch (csr) {

@@ -93,7 +93,7 @@ enum machine_mode {
 
 /* Frame flags. */
 #define FRAME_DIRTY 1u   /* differs from the snapshot, perhaps */
-#define FRAME_CHANGED 2u /* window frame written since machine_changes_clear */
+#define FRAME_CHANGED 2u /* written since machine_changes_clear, or memory_host_changes_clear */
 
 struct machine_private {
     uint8_t *arena;
@@ -107,6 +107,8 @@ struct machine_private {
     uint32_t dirty_count;
     uint32_t *changed;
     uint32_t changed_count;
+    uint32_t *host_changed;
+    uint32_t host_changed_count;
     uint8_t *guard;    /* per window frame, see redzone.c */
     uint32_t *guarded; /* frames that have one: open ones from the front, closed ones from the back */
     uint32_t guarded_open, guarded_closed;
@@ -136,8 +138,8 @@ void memory_mark_new(struct machine *m, uint32_t frame, uint8_t flags);
 
 static inline void memory_mark_host(struct machine *m, uint32_t host_frame)
 {
-    if (m->private->frame_flags[host_frame] != FRAME_DIRTY)
-        memory_mark_new(m, host_frame, FRAME_DIRTY);
+    if (m->private->frame_flags[host_frame] != (FRAME_DIRTY | FRAME_CHANGED))
+        memory_mark_new(m, host_frame, FRAME_DIRTY | FRAME_CHANGED);
 }
 
 static inline void memory_mark_window(struct machine *m, uint32_t window_frame)
@@ -146,6 +148,9 @@ static inline void memory_mark_window(struct machine *m, uint32_t window_frame)
     if (m->private->frame_flags[frame] != (FRAME_DIRTY | FRAME_CHANGED))
         memory_mark_new(m, frame, FRAME_DIRTY | FRAME_CHANGED);
 }
+
+/* Forget which frames of host memory were written; private.host_changed has them. */
+void memory_host_changes_clear(struct machine *m);
 
 /* Mark everything, so that no later mark changes anything. */
 void memory_mark_all(struct machine *m);

@@ -244,6 +244,10 @@ bool machine_csr_access_write(struct machine *m, uint32_t h, unsigned csr, uint6
 
 /* Raw access to the modelled file with aliases and WARL rules, as M-mode sees it. Unknown CSRs read 0. */
 uint64_t machine_csr_read(const struct machine *m, uint32_t h, unsigned csr);
+
+/* All of a group of csr_groups.def at once, in its order: the same as reading one after the other. */
+void machine_csrs_of_host(const struct machine *m, uint32_t h, uint64_t *out);
+void machine_csrs_of_guest(const struct machine *m, uint32_t h, uint64_t *out);
 void machine_csr_write(struct machine *m, uint32_t h, unsigned csr, uint64_t value);
 
 /* Fences as an HS-mode host (or, for sfence, the running world) may execute them. Operands as the hardware takes them. */

@@ -68,6 +68,7 @@ bool memory_create(struct machine *m)
     p->frame_flags = calloc(p->frames, 1);
     p->dirty = calloc(p->frames, sizeof(*p->dirty));
     p->changed = calloc(m->config.window_pages, sizeof(*p->changed));
+    p->host_changed = calloc(m->config.host_pages, sizeof(*p->host_changed));
     p->guard = calloc(m->config.window_pages, 1);
     p->guarded = calloc(m->config.window_pages, sizeof(*p->guarded));
     p->monitor_at_boot = malloc(p->monitor_bytes);
@@ -75,8 +76,8 @@ bool memory_create(struct machine *m)
     void *snapshot = mmap(NULL, host_bytes + window_bytes, PROT_READ | PROT_WRITE,
                           MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     p->snapshot = snapshot == MAP_FAILED ? NULL : snapshot;
-    if (p->frame_flags == NULL || p->dirty == NULL || p->changed == NULL || p->guard == NULL || p->guarded == NULL ||
-        p->monitor_at_boot == NULL || p->snapshot == NULL)
+    if (p->frame_flags == NULL || p->dirty == NULL || p->changed == NULL || p->host_changed == NULL ||
+        p->guard == NULL || p->guarded == NULL || p->monitor_at_boot == NULL || p->snapshot == NULL)
         return false;
     fill_window(m);
     memcpy(p->snapshot + host_bytes, window, window_bytes);
@@ -96,6 +97,7 @@ void memory_destroy(struct machine *m)
     free(p->frame_flags);
     free(p->dirty);
     free(p->changed);
+    free(p->host_changed);
     free(p->guard);
     free(p->guarded);
     free(p->monitor_at_boot);
@@ -120,7 +122,9 @@ void memory_mark_new(struct machine *m, uint32_t frame, uint8_t flags)
 
     if ((before & FRAME_DIRTY) == 0)
         p->dirty[p->dirty_count++] = frame;
-    if ((flags & ~before & FRAME_CHANGED) != 0)
+    if ((flags & ~before & FRAME_CHANGED) != 0 && frame < m->config.host_pages)
+        p->host_changed[p->host_changed_count++] = frame;
+    else if ((flags & ~before & FRAME_CHANGED) != 0)
         p->changed[p->changed_count++] = frame - m->config.host_pages;
     p->frame_flags[frame] = before | flags | FRAME_DIRTY;
 }
@@ -166,6 +170,7 @@ bool memory_snapshot(struct machine *m)
     }
     p->dirty_count = 0;
     p->changed_count = 0;
+    p->host_changed_count = 0;
     memcpy(p->monitor_at_boot, m->monitor, p->monitor_bytes);
     return true;
 }
@@ -189,6 +194,7 @@ void memory_restore(struct machine *m)
     }
     p->dirty_count = 0;
     p->changed_count = 0;
+    p->host_changed_count = 0;
     memcpy(m->monitor, p->monitor_at_boot, p->monitor_bytes);
 }
 
@@ -260,4 +266,13 @@ void machine_changes_clear(struct machine *m)
     for (uint32_t i = 0; i < p->changed_count; i++)
         p->frame_flags[m->config.host_pages + p->changed[i]] &= (uint8_t)~FRAME_CHANGED;
     p->changed_count = 0;
+}
+
+void memory_host_changes_clear(struct machine *m)
+{
+    struct machine_private *p = m->private;
+
+    for (uint32_t i = 0; i < p->host_changed_count; i++)
+        p->frame_flags[p->host_changed[i]] &= (uint8_t)~FRAME_CHANGED;
+    p->host_changed_count = 0;
 }

@@ -226,9 +226,10 @@ void att_after(struct world *w)
         return;
     if (call->made && call->ok)
         follow_call(w, call);
-    for (uint32_t i = 0; i < MONITOR_MAX_TVMS; i++) {
+    for (uint64_t live = oracle_live_slots(w); live != 0; live &= live - 1) {
+        uint32_t i = (uint32_t)__builtin_ctzll(live);
         const struct att_slot *s = &w->oracle_state->att->slot[i];
-        const struct tvm *t = m->tvm[i].state == TVM_ABSENT || m->tvm[i].id != s->id ? NULL : object_of(w, i);
+        const struct tvm *t = m->tvm[i].id != s->id ? NULL : object_of(w, i);
         if (t == NULL)
             continue;
         if (memcmp(t->pages.value, s->pages, ATT_HASH_SIZE) != 0)

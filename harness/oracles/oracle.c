@@ -84,15 +84,25 @@ bool oracle_window_run(const struct world *w, uint64_t base, uint64_t count, uin
     return true;
 }
 
+uint64_t oracle_live_slots(const struct world *w)
+{
+    const struct tvm_slot *slot = w->machine->monitor->tvm;
+    uint64_t live = 0;
+
+    if (memcmp(slot, w->oracle_state->slot, sizeof(w->oracle_state->slot)) == 0)
+        return w->oracle_state->slot_live;
+    for (uint32_t i = 0; i < MONITOR_MAX_TVMS; i++)
+        live |= (uint64_t)(slot[i].state != TVM_ABSENT) << i;
+    return live;
+}
+
 bool oracle_is_zero(const uint8_t *bytes, size_t len)
 {
-    for (size_t i = 0; i < len; i += 64) {
-        uint64_t word[8] = {0};
-        size_t part = len - i < 64 ? len - i : 64;
-        memcpy(word, bytes + i, part);
-        if ((word[0] | word[1] | word[2] | word[3] | word[4] | word[5] | word[6] | word[7]) != 0)
+    static const uint8_t zero[PAGE_SIZE]; /* stays in the cache, and the library compares faster than a loop */
+
+    for (size_t i = 0; i < len; i += PAGE_SIZE)
+        if (memcmp(bytes + i, zero, len - i < PAGE_SIZE ? len - i : PAGE_SIZE) != 0)
             return false;
-    }
     return true;
 }
 
@@ -125,6 +135,7 @@ static void on_event(void *data, const struct machine_event *event)
 {
     struct world *w = data;
 
+    w->oracle_state->scanned = false; /* the monitor is at work */
     if (event->hart >= w->machine->config.harts)
         return;
     if (event->kind == EVENT_ENTER_MONITOR)
@@ -150,7 +161,6 @@ bool oracle_create(struct world *w)
     if (o == NULL)
         return false;
     o->pages = pages;
-    o->record = calloc(pages, sizeof(*o->record));
     o->content = malloc((size_t)pages * PAGE_SIZE);
     o->touched = calloc(pages, sizeof(*o->touched));
     o->is_touched = calloc(pages, sizeof(*o->is_touched));
@@ -162,9 +172,10 @@ bool oracle_create(struct world *w)
     o->scrubbed = calloc(pages, sizeof(*o->scrubbed));
     o->written = calloc(pages, sizeof(*o->written));
     o->erased = calloc(pages, sizeof(*o->erased));
-    if (o->record == NULL || o->content == NULL || o->touched == NULL || o->is_touched == NULL || o->use == NULL ||
-        o->converted_at == NULL || o->blocked_at == NULL || o->changed == NULL || o->vcpu == NULL ||
-        o->scrubbed == NULL || o->written == NULL || o->erased == NULL || !ref_create(w) || !att_create(w))
+    if (!records_create(w) || !frame_set_create(&o->used, pages) || o->content == NULL || o->touched == NULL ||
+        o->is_touched == NULL || o->use == NULL || o->converted_at == NULL || o->blocked_at == NULL ||
+        o->changed == NULL || o->vcpu == NULL || o->scrubbed == NULL || o->written == NULL || o->erased == NULL ||
+        !ref_create(w) || !att_create(w))
         return false;
     memcpy(o->content, w->machine->window, (size_t)pages * PAGE_SIZE);
     if (w->oracles != 0) {
@@ -189,7 +200,8 @@ void oracle_destroy(struct world *w)
         return;
     ref_destroy(w);
     att_destroy(w);
-    free(o->record);
+    records_destroy(w);
+    frame_set_destroy(&o->used);
     free(o->content);
     free(o->touched);
     free(o->is_touched);
@@ -215,6 +227,7 @@ void oracle_reset(struct world *w)
     o->hart = 0;
     o->entered = false;
     machine_changes_clear(w->machine);
+    records_reset(w);
     transition_reset(w);
     own_reset(w);
     ord_reset(w);
@@ -234,6 +247,7 @@ void oracle_before(struct world *w, uint32_t hart, const struct trace_op *op)
     o->hart = hart;
     o->guest_store = op->op == OP_GUEST_STORE || op->op == OP_GUEST_EXEC;
     o->entered = false;
+    o->scanned = false;
     for (uint32_t i = 0; i < w->machine->config.harts; i++)
         o->entry[i].entered = false;
     ord_before(w);
@@ -256,8 +270,9 @@ static void see_call(struct world *w)
         return;
     call->made = true;
     call->id = e->call;
-    for (uint32_t i = 0; i < MONITOR_MAX_TVMS; i++) {
-        if (o->slot[i].state != TVM_ABSENT && o->slot[i].id == call->args[0])
+    for (uint64_t live = o->slot_live; live != 0; live &= live - 1) {
+        uint32_t i = (uint32_t)__builtin_ctzll(live);
+        if (o->slot[i].id == call->args[0])
             call->slot = i;
     }
     bool entered_guest = machine_in_guest(w->machine, o->hart);

@@ -9,6 +9,7 @@
  *
  *   own.c          frames: records, donated objects and G-stage tables agree, each frame has one use and one owner
  *   transition.c   what one step may change: states of frames, nothing on an error
+ *   records.c      which page records changed
  *   content.c      contents of frames: in new hands, and under their owner's
  *   life.c         lives of TVMs
  *   fences.c       what the calls so far say about fences
@@ -29,6 +30,7 @@
 
 #include "harness/agents/access_insn.h"
 #include "harness/agents/world.h"
+#include "harness/oracles/frame_set.h"
 
 /* Ids of calls, CALL_<name>, from the ABI table. */
 enum call_id {
@@ -38,9 +40,8 @@ enum call_id {
 #include "monitor/abi/calls.def"
 };
 
-/* CSRs that belong to the host and must survive a TVM run; scause and stval are part of the exit record. */
+/* CSRs of the host and of a guest, as csr_groups.def has them. */
 #define HOST_CSR_COUNT 35u
-/* CSRs that belong to the guest and must survive whatever the host does meanwhile. */
 #define GUEST_CSR_COUNT 11u
 #define GUEST_VSATP 7u /* index of vsatp in guest_csrs */
 extern const uint16_t host_csrs[HOST_CSR_COUNT];
@@ -150,7 +151,6 @@ struct region_list {
 /* What oracles know of a TVM besides what they read. */
 struct tvm_history {
     struct tvm_facts facts;
-    uint32_t painted; /* last frame painted for it, see frame_use.next */
     struct region_list regions;
     struct vcpu_start start[TVM_MAX_VCPUS];
     bool promoted; /* and not entered yet: its boot vCPU begins with these */
@@ -193,6 +193,9 @@ struct pmp_verdict {
     uint64_t addr[PMP_ENTRIES];
 };
 
+/* Who is told of page records that changed. */
+enum { FRESH_OWN, FRESH_REF, FRESH_COUNT };
+
 struct oracle_state {
     uint32_t pages;
     uint32_t generation; /* counts resets */
@@ -208,7 +211,16 @@ struct oracle_state {
 
     /* What the monitor's records were after the last step. */
     struct page_record *record;
+
+    /* The page records as they were last compared, and which of them changed: records.c. */
+    struct page_record *seen;
+    struct frame_set ever;               /* since the reset */
+    struct frame_set fresh[FRESH_COUNT]; /* since that oracle looked last */
+    bool scanned;                        /* nothing has happened since the last comparison */
+
+    /* What else the monitor's records were. */
     struct tvm_slot slot[MONITOR_MAX_TVMS];
+    uint64_t slot_live; /* those that are not absent, as bits */
     struct global_fence fence;
     uint64_t next_tvm_id;
     uint32_t hsm[MONITOR_MAX_HARTS];
@@ -225,7 +237,9 @@ struct oracle_state {
 
     /* Structures as the oracle last walked them. */
     struct frame_use *use;
-    uint32_t *erased; /* frames of a picture that is being painted anew */
+    struct frame_set used;              /* those that are used by something */
+    uint32_t painted[MONITOR_MAX_TVMS]; /* last frame painted for a TVM, see frame_use.next */
+    uint32_t *erased;                   /* frames of a picture that is being painted anew */
     struct tvm_history tvm[MONITOR_MAX_TVMS];
     uint64_t last_tvm_id;
 
@@ -285,6 +299,13 @@ bool own_leaf(const struct world *w, uint32_t slot, uint64_t gfn, struct own_lea
 /* Do regions whose type is in `types` (bits) cover the guest frames? The list is sorted and disjoint. */
 bool own_in_region(const struct world *w, uint32_t slot, uint64_t gfn, uint64_t count, unsigned types);
 
+/* records.c */
+bool records_create(struct world *w);
+void records_destroy(struct world *w);
+void records_reset(struct world *w);
+/* Compare all page records with what they were, and tell all who want to know. */
+void records_scan(struct world *w);
+
 /* transition.c */
 void transition_reset(struct world *w);
 /* Judge what this step changed, against the old records and contents; fills `changed` and `written`. */
@@ -334,6 +355,9 @@ void ord_reset(struct world *w);
 void ord_before(struct world *w);
 void ord_event(struct world *w, const struct machine_event *event);
 void ord_after(struct world *w);
+
+/* TVM slots that the monitor has in use now, as bits. */
+uint64_t oracle_live_slots(const struct world *w);
 
 /* First frame of the 4 KiB window frame run that [base, base + count pages) names; false when it is not one. */
 bool oracle_window_run(const struct world *w, uint64_t base, uint64_t count, uint32_t *first);

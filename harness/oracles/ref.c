@@ -40,10 +40,13 @@ bool ref_create(struct world *w)
     if (r == NULL)
         return false;
     r->flipped = REF_NO_RULE;
+    r->everything = true; /* what boot left, once */
     r->frames = w->machine->config.window_pages;
     r->frame = calloc(r->frames, sizeof(*r->frame));
-    r->agreed = calloc(r->frames, sizeof(*r->agreed));
-    return r->frame != NULL && r->agreed != NULL;
+    uint32_t reserve = w->machine->monitor->platform.reserve_pages;
+    for (uint32_t i = r->frames - reserve; r->frame != NULL && i < r->frames; i++)
+        r->frame[i].state = FRAME_FREE;
+    return r->frame != NULL && frame_set_create(&r->moved, r->frames) && frame_set_create(&r->used, r->frames);
 }
 
 void ref_destroy(struct world *w)
@@ -57,7 +60,8 @@ void ref_destroy(struct world *w)
         free(r->tvm[i].block);
     }
     free(r->frame);
-    free(r->agreed);
+    frame_set_destroy(&r->moved);
+    frame_set_destroy(&r->used);
     free(r);
     w->oracle_state->ref = NULL;
 }
@@ -69,11 +73,14 @@ void ref_reset(struct world *w)
 
     if ((w->oracles & ORACLE_REF) == 0)
         return;
-    for (uint32_t i = 0; i < r->frames; i++)
+    FRAME_SET_EACH(&r->used, i)
+    {
         r->frame[i] = (struct ref_frame){.state = i < r->frames - reserve ? FRAME_NONCONF : FRAME_FREE};
-    for (uint32_t i = 0; i < REF_TVMS; i++)
-        if (r->tvm[i].id != 0)
-            ref_tvm_clear(&r->tvm[i]);
+    }
+    frame_set_clear(&r->used);
+    frame_set_clear(&r->moved);
+    for (; r->live != 0; r->live &= r->live - 1)
+        ref_tvm_clear(&r->tvm[__builtin_ctzll(r->live)]);
     r->next_id = 1;
     r->fence = 0;
     memset(r->hart, 0, sizeof(r->hart));
@@ -82,7 +89,7 @@ void ref_reset(struct world *w)
         r->hart[h].hsm = h == 0 ? SBI_HSM_STARTED : SBI_HSM_STOPPED;
         r->hart[h].tvm = REF_TVMS;
     }
-    r->frames_moved = true;
+    r->again = false;
     r->lost = false;
     r->disagrees = false;
     r->judged = 0;
@@ -174,34 +181,52 @@ static enum ref_frame_state frame_state(uint8_t state)
 
 static bool followed_owner(const struct ref *r, const struct monitor *m, const struct page_record *page)
 {
-    for (uint32_t i = 0; i < REF_TVMS; i++)
-        if (r->tvm[i].followed && page->owner < MONITOR_MAX_TVMS && r->tvm[i].id == m->tvm[page->owner].id)
+    for (uint64_t live = r->live; live != 0; live &= live - 1) {
+        const struct ref_tvm *t = &r->tvm[__builtin_ctzll(live)];
+        if (t->followed && page->owner < MONITOR_MAX_TVMS && t->id == m->tvm[page->owner].id)
             return page->state >= PAGE_TVM_ROOT && page->state <= PAGE_RESERVE;
+    }
     return false;
 }
 
-static void compare_frames(struct world *w)
+/* Does the monitor's record of a frame say what the model says? Reports when not. */
+static bool compare_frame(struct world *w, uint32_t i)
 {
     const struct monitor *m = w->machine->monitor;
+    const struct ref *r = ref_of(w);
+    const struct page_record *page = &m->page[i];
+    const struct ref_frame *f = &r->frame[i];
+    uint64_t owner = f->state >= FRAME_PGD ? r->tvm[f->tvm].id : 0;
+    bool owned = page->state >= PAGE_TVM_ROOT && page->state <= PAGE_RESERVE;
+
+    if (frame_state(page->state) == f->state && (!owned || m->tvm[page->owner % MONITOR_MAX_TVMS].id == owner))
+        return true;
+    if (followed_owner(r, m, page) || (f->state >= FRAME_PGD && r->tvm[f->tvm].followed))
+        return true;
+    disagree(w, "frame", "state of frame", i, frame_state(page->state), f->state);
+    return false;
+}
+
+/* The frames that either side has changed since they were found to agree. */
+static void compare_frames(struct world *w)
+{
     struct ref *r = ref_of(w);
+    struct frame_set *fresh = &w->oracle_state->fresh[FRESH_REF];
 
-    if (!r->frames_moved && memcmp(m->page, r->agreed, r->frames * sizeof(*r->agreed)) == 0)
-        return;
-
-    for (uint32_t i = 0; i < r->frames; i++) {
-        const struct page_record *page = &m->page[i];
-        const struct ref_frame *f = &r->frame[i];
-        uint64_t owner = f->state >= FRAME_PGD ? r->tvm[f->tvm].id : 0;
-        bool owned = page->state >= PAGE_TVM_ROOT && page->state <= PAGE_RESERVE;
-        if (frame_state(page->state) == f->state && (!owned || m->tvm[page->owner % MONITOR_MAX_TVMS].id == owner))
-            continue;
-        if (followed_owner(r, m, page) || (f->state >= FRAME_PGD && r->tvm[f->tvm].followed))
-            continue;
-        disagree(w, "frame", "state of frame", i, frame_state(page->state), f->state);
-        return;
-    }
-    memcpy(r->agreed, m->page, r->frames * sizeof(*r->agreed));
-    r->frames_moved = false;
+    records_scan(w);
+    for (uint32_t i = 0; r->everything && i < r->frames; i++)
+        if (!compare_frame(w, i))
+            return;
+    const struct frame_set *theirs = r->again ? &w->oracle_state->ever : fresh;
+    const struct frame_set *mine = r->again ? &r->used : &r->moved;
+    for (uint32_t at = 0; (theirs->any || mine->any) && at < theirs->words; at++)
+        for (uint64_t rest = theirs->word[at] | mine->word[at]; rest != 0; rest &= rest - 1)
+            if (!compare_frame(w, at * 64 + (uint32_t)__builtin_ctzll(rest)))
+                return;
+    frame_set_clear(fresh);
+    frame_set_clear(&r->moved);
+    r->again = false;
+    r->everything = false;
 }
 
 static enum ref_region_type region_type(uint32_t type)
@@ -284,14 +309,9 @@ static void compare_tvms(struct world *w, bool everything, uint64_t id)
     const struct monitor *m = w->machine->monitor;
     struct ref *r = ref_of(w);
     uint32_t theirs = 0;
-    uint32_t mine = 0;
-
-    for (uint32_t i = 0; i < REF_TVMS; i++)
-        mine += r->tvm[i].state != REF_ABSENT;
-    for (uint32_t i = 0; i < MONITOR_MAX_TVMS; i++) {
-        const struct tvm_slot *slot = &m->tvm[i];
-        if (slot->state == TVM_ABSENT)
-            continue;
+    uint32_t mine = (uint32_t)__builtin_popcountll(r->live);
+    for (uint64_t live = oracle_live_slots(w); live != 0; live &= live - 1) {
+        const struct tvm_slot *slot = &m->tvm[__builtin_ctzll(live)];
         theirs++;
         const struct ref_tvm *t = ref_tvm_by_id(r, slot->id);
         if (t == NULL || t->state != tvm_state(slot->state)) {
@@ -339,16 +359,15 @@ static void follow_new_tvm(struct world *w, uint64_t id)
 {
     const struct monitor *m = w->machine->monitor;
     struct ref *r = ref_of(w);
-    uint32_t index = 0;
+    uint32_t index = r->live == UINT64_MAX ? REF_TVMS : (uint32_t)__builtin_ctzll(~r->live);
 
-    while (index < REF_TVMS && r->tvm[index].state != REF_ABSENT)
-        index++;
     for (uint32_t i = 0; i < MONITOR_MAX_TVMS && index < REF_TVMS; i++) {
         if (m->tvm[i].state == TVM_ABSENT || m->tvm[i].id != id)
             continue;
         struct ref_tvm *t = &r->tvm[index];
         const struct tvm *object = tvm_object(w, &m->tvm[i]);
         ref_tvm_clear(t);
+        r->live |= UINT64_C(1) << index;
         t->state = REF_RUNNABLE;
         t->id = id;
         t->followed = true;
@@ -357,8 +376,8 @@ static void follow_new_tvm(struct world *w, uint64_t id)
             t->vcpu[v].state = vcpu_state(object->vcpu[v].state);
         for (uint32_t f = 0; f < r->frames; f++)
             if (m->page[f].owner == i && m->page[f].state >= PAGE_TVM_ROOT && m->page[f].state <= PAGE_RESERVE)
-                r->frame[f] =
-                    (struct ref_frame){.state = (uint8_t)frame_state(m->page[f].state), .tvm = (uint8_t)index};
+                ref_frame_set(
+                    r, f, (struct ref_frame){.state = (uint8_t)frame_state(m->page[f].state), .tvm = (uint8_t)index});
     }
 }
 
@@ -368,19 +387,24 @@ static void follow_frames(struct world *w)
     struct ref *r = ref_of(w);
     bool any = false;
 
-    for (uint32_t i = 0; i < REF_TVMS; i++)
-        any = any || r->tvm[i].followed;
+    for (uint64_t live = r->live; live != 0; live &= live - 1)
+        any = any || r->tvm[__builtin_ctzll(live)].followed;
     if (!any)
         return;
-    r->frames_moved = true;
-    for (uint32_t f = 0; f < r->frames; f++) {
+    r->again = true;
+    records_scan(w);
+    FRAME_SET_EACH(&w->oracle_state->ever, f) /* the others are nobody's */
+    {
         const struct page_record *page = &m->page[f];
         const struct ref_tvm *owner =
             followed_owner(r, m, page) ? ref_tvm_by_id(r, m->tvm[page->owner % MONITOR_MAX_TVMS].id) : NULL;
+        struct ref_frame follows = r->frame[f];
         if (owner != NULL)
-            r->frame[f].tvm = (uint8_t)ref_tvm_index(r, owner);
-        if (owner != NULL || (r->frame[f].state >= FRAME_PGD && r->tvm[r->frame[f].tvm].followed))
-            r->frame[f].state = (uint8_t)frame_state(page->state);
+            follows.tvm = (uint8_t)ref_tvm_index(r, owner);
+        if (owner == NULL && (follows.state < FRAME_PGD || !r->tvm[follows.tvm].followed))
+            continue;
+        follows.state = (uint8_t)frame_state(page->state);
+        ref_frame_set(r, f, follows);
     }
 }
 

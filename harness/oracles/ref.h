@@ -17,6 +17,7 @@
 #define TOUCHSTONE_HARNESS_REF_H
 
 #include "harness/agents/world.h"
+#include "harness/oracles/frame_set.h"
 
 #define REF_PAGE UINT64_C(4096)
 #define REF_LARGE UINT64_C(512) /* pages of a 2 MiB page */
@@ -144,8 +145,11 @@ struct ref_entry {
 
 struct ref {
     struct ref_frame *frame;
-    struct page_record *agreed; /* the monitor's records when they were last found to agree */
-    bool frames_moved;          /* the model's frames changed since */
+    struct frame_set moved; /* frames that the model changed since they were last compared */
+    struct frame_set used;  /* and since the reset */
+    bool again;             /* compare all that either side ever changed */
+    bool everything;        /* compare all there is */
+    uint64_t live;          /* TVMs that are not absent, as bits */
     uint32_t frames;
     struct ref_tvm tvm[REF_TVMS];
     uint64_t next_id;
@@ -242,6 +246,13 @@ bool ref_window_range(const struct world *w, uint64_t base, uint64_t pages, uint
 bool ref_online(const struct ref *r, uint32_t hart);
 bool ref_frame_free(const struct world *w, uint32_t frame);
 bool ref_frames_free(const struct world *w, uint32_t first, uint64_t count);
+/* Frame `frame` of the model is `f` from now on. */
+static inline void ref_frame_set(struct ref *r, uint32_t frame, struct ref_frame f)
+{
+    r->frame[frame] = f;
+    frame_set_add(&r->moved, frame);
+    frame_set_add(&r->used, frame);
+}
 void ref_frames_give(struct ref *r, uint32_t first, uint64_t count, enum ref_frame_state state, uint32_t tvm);
 
 struct ref_tvm *ref_tvm_by_id(struct ref *r, uint64_t id);

@@ -176,9 +176,8 @@ static struct ref_answer convert(const struct host *c)
         all = all && c->r->frame[first + i].state == FRAME_NONCONF;
     if (!HOLDS(convert_nonconf, all))
         return answer_error(SBI_ERR_INVALID_ADDRESS);
-    c->r->frames_moved = true;
-    for (uint64_t i = 0; i < c->a[1]; i++)
-        c->r->frame[first + i] = (struct ref_frame){.state = FRAME_CONVERTING, .version = c->r->fence};
+    for (uint32_t i = 0; i < c->a[1]; i++)
+        ref_frame_set(c->r, first + i, (struct ref_frame){.state = FRAME_CONVERTING, .version = c->r->fence});
     return answer_value(c->a[1]);
 }
 
@@ -236,14 +235,13 @@ static struct ref_answer create(const struct host *c)
         return answer_error(SBI_ERR_INVALID_ADDRESS);
     if (!HOLDS(create_free, ref_frames_free(c->w, root, 4) && ref_frames_free(c->w, state, TVM_STATE_PAGES)))
         return answer_error(SBI_ERR_INVALID_ADDRESS);
-    uint32_t index = 0;
-    while (index < REF_TVMS && c->r->tvm[index].state != REF_ABSENT)
-        index++;
+    uint32_t index = c->r->live == UINT64_MAX ? REF_TVMS : (uint32_t)__builtin_ctzll(~c->r->live);
     if (!HOLDS(create_slot, index < REF_TVMS) || index == REF_TVMS)
         return answer_error(SBI_ERR_FAILED);
 
     struct ref_tvm *t = &c->r->tvm[index];
     ref_tvm_clear(t);
+    c->r->live |= UINT64_C(1) << index;
     t->state = REF_INITIALIZING;
     t->id = c->r->next_id++;
     t->mode = c->w->machine->monitor->platform.gstage_mode;
@@ -273,11 +271,13 @@ static struct ref_answer destroy(const struct host *c, struct ref_tvm *t)
         return answer_error(SBI_ERR_INVALID_PARAM);
     if (!HOLDS(destroy_idle, t->running == 0))
         return answer_error(SBI_ERR_FAILED);
-    c->r->frames_moved = true;
-    for (uint32_t i = 0; i < c->r->frames; i++)
+    FRAME_SET_EACH(&c->r->used, i)
+    {
         if (c->r->frame[i].state >= FRAME_PGD && c->r->frame[i].tvm == index)
-            c->r->frame[i] = (struct ref_frame){.state = FRAME_FREE};
+            ref_frame_set(c->r, i, (struct ref_frame){.state = FRAME_FREE});
+    }
     ref_tvm_clear(t);
+    c->r->live &= ~(UINT64_C(1) << index);
     return answer_value(0);
 }
 

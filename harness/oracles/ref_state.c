@@ -61,18 +61,19 @@ bool ref_frames_free(const struct world *w, uint32_t first, uint64_t count)
 
 void ref_frames_give(struct ref *r, uint32_t first, uint64_t count, enum ref_frame_state state, uint32_t tvm)
 {
-    r->frames_moved = true;
-    for (uint64_t i = 0; i < count; i++)
-        r->frame[first + i] = (struct ref_frame){.state = (uint8_t)state, .tvm = (uint8_t)tvm};
+    for (uint32_t i = 0; i < count; i++)
+        ref_frame_set(r, first + i, (struct ref_frame){.state = (uint8_t)state, .tvm = (uint8_t)tvm});
 }
 
 /* --- TVMs and guest addresses ----------------------------------------------------------------------------------- */
 
 struct ref_tvm *ref_tvm_by_id(struct ref *r, uint64_t id)
 {
-    for (uint32_t i = 0; id != 0 && i < REF_TVMS; i++)
-        if (r->tvm[i].state != REF_ABSENT && r->tvm[i].id == id)
-            return &r->tvm[i];
+    for (uint64_t live = id != 0 ? r->live : 0; live != 0; live &= live - 1) {
+        struct ref_tvm *t = &r->tvm[__builtin_ctzll(live)];
+        if (t->id == id)
+            return t;
+    }
     return NULL;
 }
 

@@ -194,10 +194,9 @@ void region_after(struct world *w)
 {
     struct oracle_state *o = w->oracle_state;
 
-    for (uint32_t slot = 0; slot < MONITOR_MAX_TVMS && !w->finding.found; slot++) {
+    for (uint64_t live = oracle_live_slots(w); live != 0 && !w->finding.found; live &= live - 1) {
+        uint32_t slot = (uint32_t)__builtin_ctzll(live);
         const struct tvm_slot *now = &w->machine->monitor->tvm[slot];
-        if (now->state == TVM_ABSENT)
-            continue;
         if (o->slot[slot].state == TVM_ABSENT || o->slot[slot].id != now->id) {
             read_list(w, slot, &o->tvm[slot].regions);
             continue; /* promote_to_tvm makes them all at once */

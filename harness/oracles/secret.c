@@ -111,11 +111,14 @@ static void check_host(struct world *w, uint32_t h, const struct world_image *ow
 
 static void check_exit(struct world *w, uint32_t h, const struct world_image *own)
 {
+    uint64_t csr[HOST_CSR_COUNT];
+
     check_host(w, h, own);
     check_word(w, h, machine_csr_read(w->machine, h, CSR_SCAUSE), 0, "CSR", CSR_SCAUSE);
     check_word(w, h, machine_csr_read(w->machine, h, CSR_STVAL), 0, "CSR", CSR_STVAL);
+    machine_csrs_of_host(w->machine, h, csr);
     for (unsigned i = 0; i < HOST_CSR_COUNT; i++)
-        check_word(w, h, machine_csr_read(w->machine, h, host_csrs[i]), own->csr[i], "CSR", host_csrs[i]);
+        check_word(w, h, csr[i], own->csr[i], "CSR", host_csrs[i]);
     check_mailbox(w, h);
 }
 

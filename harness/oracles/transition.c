@@ -275,18 +275,15 @@ static void find_changed_records(struct world *w)
 {
     struct oracle_state *o = w->oracle_state;
     const struct page_record *now = w->machine->monitor->page;
-    const uint32_t chunk = 64;
 
+    records_scan(w);
     o->changed_count = 0;
-    for (uint32_t base = 0; base < o->pages; base += chunk) {
-        uint32_t n = o->pages - base < chunk ? o->pages - base : chunk;
-        if (memcmp(now + base, o->record + base, n * sizeof(*now)) == 0)
-            continue;
-        for (uint32_t i = base; i < base + n; i++) {
-            if (memcmp(now + i, o->record + i, sizeof(*now)) != 0)
-                o->changed[o->changed_count++] = i;
-        }
+    FRAME_SET_EACH(&o->fresh[FRESH_OWN], f)
+    {
+        if (memcmp(now + f, o->record + f, sizeof(*now)) != 0)
+            o->changed[o->changed_count++] = f;
     }
+    frame_set_clear(&o->fresh[FRESH_OWN]);
 }
 
 static void judge_error(struct world *w)
@@ -320,7 +317,10 @@ static void take_scalars(struct world *w)
     struct oracle_state *o = w->oracle_state;
     const struct monitor *m = w->machine->monitor;
 
-    memcpy(o->slot, m->tvm, sizeof(o->slot));
+    if (memcmp(o->slot, m->tvm, sizeof(o->slot)) != 0) {
+        o->slot_live = oracle_live_slots(w);
+        memcpy(o->slot, m->tvm, sizeof(o->slot));
+    }
     o->fence = m->fence;
     o->next_tvm_id = m->next_tvm_id;
     for (uint32_t i = 0; i < w->machine->config.harts; i++) {
@@ -342,16 +342,13 @@ void transition_reset(struct world *w)
         o->is_touched[f] = false;
     }
     o->touched_count = 0;
-    memcpy(o->record, w->machine->monitor->page, o->pages * sizeof(*o->record));
+    /* What is converted from here on has version 0; being online at boot is having seen no fence yet. */
     o->fence_current = 0;
     memset(o->fence_seen, 0, sizeof(o->fence_seen));
-    memset(o->blocked_at, 0, o->pages * sizeof(*o->blocked_at));
     memset(o->entered_at, 0, sizeof(o->entered_at));
     o->last_tvm_id = 0;
     o->changed_count = 0;
     take_scalars(w);
-    /* What is converted from here on has version 0; being online at boot is having seen no fence yet. */
-    memset(o->converted_at, 0, o->pages * sizeof(*o->converted_at));
 }
 
 void transition_after(struct world *w, const uint32_t *frames, uint32_t frame_count)
