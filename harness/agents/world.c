@@ -216,6 +216,7 @@ const char *oracle_name(uint32_t oracle)
     case ORACLE_REF: return "REF";
     case ORACLE_NI: return "NI";
     case ORACLE_ATT: return "ATT";
+    case ORACLE_SAN: return "SAN";
     default: return "none";
     }
 }

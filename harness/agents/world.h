@@ -18,6 +18,7 @@
 #define ORACLE_REF 0x08u /* answers, exits and abstract state equal those of a model of the ABI */
 #define ORACLE_NI 0x10u  /* what the host sees does not depend on a guest's secrets: a second world says so */
 #define ORACLE_ATT 0x20u /* measurements equal those that another implementation computes */
+#define ORACLE_SAN 0x80u /* a sanitizer or a crash: said of a process that died, never chosen */
 #define ORACLE_ALL 0x3fu
 #define ORACLE_SINGLE (ORACLE_ALL & ~ORACLE_NI) /* for whoever reaches into the machine past the agents: no twin */
 

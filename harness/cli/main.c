@@ -74,12 +74,17 @@ static const struct cli_command commands[] = {
      "  --json            one JSON object on standard output\n",
      cmd_interleave},
     {"min", "[--force] [--oracles LIST] FILE -o FILE", "shorten a finding as long as it stays the same finding",
-     "Drops operations and simplifies arguments while oracle, property and call of the finding stay. Writes text when\n"
-     "the name ends in .trace, binary otherwise.\n\n"
+     "Drops agents, harts, TVMs and operations, and makes arguments plain, while oracle, property, call and site of "
+     "the\n"
+     "finding stay. Each trial runs in a process that may die, so crashes and hangs are shortened as well. Writes text "
+     "when\n"
+     "the name ends in .trace, binary otherwise. Of harts that overlap the schedule is shortened as well. After Ctrl-C what was\n"
+     "reached until then is written.\n\n"
      "  -o FILE           where to write; an existing file is not overwritten\n"
      "  --force           overwrite\n"
      "  --oracles LIST    own,liv,ord,ref,ni,att or all (default)\n"
-     "  --any             take binary files as the fuzz targets do: any bytes are a trace\n",
+     "  --any             take binary files as the fuzz targets do: any bytes are a trace\n"
+     "  --execs N         stop after N executions\n",
      cmd_min},
     {"matrix", "[--missing] [--json] PATH...", "which outcomes, exits and changes of state the traces reach",
      "Replays each trace once and marks off the cells of harness/cli/matrix_cells.def. Exit code 1 when a wanted cell "
@@ -114,6 +119,8 @@ static const struct cli_command commands[] = {
      "  --blind           ignore what seeds expect: they are inputs, only oracles judge\n"
      "  --control         replay the witness of every plant on the clean monitor: all must be silent\n"
      "  --witness FOLDER  write a shortened witness of each detected plant there\n"
+     "  --build           only build, and print where the planted `touchstone` is\n"
+     "  --variant NAME    of the build: plain (default), san, fine or init (may be repeated)\n"
      "  --json            one JSON object on standard output\n"
      "  --output FILE     write that JSON object to FILE as well\n",
      cmd_plants},

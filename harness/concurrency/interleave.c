@@ -35,6 +35,7 @@ struct interleave {
     struct interleave_watch watch;
     bool shared_handles;
     uint32_t latest; /* operation that began last */
+    bool audited;    /* the finding comes from an audit: no single operation is to blame */
     struct program program[MONITOR_MAX_HARTS];
 };
 
@@ -231,6 +232,7 @@ static void judge(struct interleave *i, enum schedule_end end)
         return; /* a system reset, in the middle of anything */
     quiet_audit(w);
     w->finding.step = i->latest;
+    i->audited = w->finding.found;
 }
 
 static uint16_t call_at(const struct trace *t, uint32_t step)
@@ -248,6 +250,7 @@ bool interleave_run(struct interleave *i, const struct trace *t, const struct sc
     world_reset(w);
     i->trace = t;
     i->latest = 0;
+    i->audited = false;
     i->shared_handles = (decisions->seed & 1) != 0;
     split(i, t);
     schedule_start(i->schedule, decisions);
@@ -256,7 +259,7 @@ bool interleave_run(struct interleave *i, const struct trace *t, const struct sc
         judge(i, end);
     } while (end == SCHEDULE_QUIET && !w->finding.found);
     if (w->finding.found)
-        w->finding.call = call_at(t, w->finding.step);
+        w->finding.call = i->audited ? 0 : call_at(t, w->finding.step);
     return !w->finding.found;
 }
 

@@ -35,7 +35,7 @@ struct schedule {
     struct machine *machine;
     struct schedule_programs programs;
     struct schedule_decisions decisions;
-    size_t used;     /* bytes of decisions */
+    size_t used;     /* bytes of decisions, generated ones included */
     uint64_t random; /* state of the generator */
     uint32_t now;    /* hart that runs */
     uint64_t turns_left;
@@ -139,14 +139,26 @@ static void report_lost_wake_up(struct schedule *s)
 
 /* --- decisions -------------------------------------------------------------------------------------------------- */
 
-static uint8_t next_byte(struct schedule *s)
+static uint8_t some_byte(struct schedule *s)
 {
     if (s->used < s->decisions.len)
-        return s->decisions.bytes[s->used++];
+        return s->decisions.bytes[s->used];
+    if (s->decisions.settled)
+        return 0;
     s->random ^= s->random << 13;
     s->random ^= s->random >> 7;
     s->random ^= s->random << 17;
     return (uint8_t)(s->random >> 56);
+}
+
+static uint8_t next_byte(struct schedule *s)
+{
+    uint8_t byte = some_byte(s);
+
+    if (s->used < s->decisions.log_size)
+        s->decisions.log[s->used] = byte;
+    s->used++;
+    return byte;
 }
 
 /* The n-th hart of a set, counted round. */
@@ -383,6 +395,11 @@ uint64_t schedule_switches(const struct schedule *s)
 uint64_t schedule_turns(const struct schedule *s)
 {
     return s->turns;
+}
+
+size_t schedule_decided(const struct schedule *s)
+{
+    return s->used;
 }
 
 uint64_t schedule_digest(const struct schedule *s)

@@ -27,11 +27,17 @@ struct schedule_programs {
     void *data;
 };
 
-/* Where decisions come from: `len` bytes, then a generator. */
+/*
+ * Where decisions come from: `len` bytes, then a generator; or, when `settled`, nothing but zeroes: the hart that runs goes
+ * on. The first `log_size` bytes that were used are written to `log`, if there is one: the run as a string of decisions.
+ */
 struct schedule_decisions {
     uint64_t seed;
     const uint8_t *bytes;
     size_t len;
+    bool settled;
+    uint8_t *log;
+    size_t log_size;
 };
 
 enum schedule_end {
@@ -46,7 +52,7 @@ struct schedule *schedule_create(struct machine *m, const struct schedule_progra
 /* The machine is sequential again. No hart may be inside the monitor, unless a machine_reset follows. */
 void schedule_destroy(struct schedule *s);
 
-/* Begin anew on a machine that was just reset. The bytes of `decisions` must outlive the run. */
+/* Begin anew on a machine that was just reset. The bytes of `decisions`, and its log, must outlive the run. */
 void schedule_start(struct schedule *s, const struct schedule_decisions *decisions);
 
 /* Run until `turns` more turns have begun and every hart has left the monitor, or nothing is left to do. */
@@ -56,6 +62,9 @@ enum schedule_end schedule_run(struct schedule *s, uint64_t turns);
 uint64_t schedule_steps(const struct schedule *s);
 uint64_t schedule_switches(const struct schedule *s);
 uint64_t schedule_turns(const struct schedule *s);
+
+/* Bytes of decisions used since schedule_start. */
+size_t schedule_decided(const struct schedule *s);
 
 /* A number that two runs share if and only if (but for hash collisions) they made the same decisions since schedule_start. */
 uint64_t schedule_digest(const struct schedule *s);

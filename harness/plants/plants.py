@@ -42,6 +42,8 @@ def arguments():
     parser.add_argument("--blind", action="store_true")
     parser.add_argument("--control", action="store_true")
     parser.add_argument("--witness")
+    parser.add_argument("--build", action="store_true")
+    parser.add_argument("--variant", action="append", choices=sorted(planting.VARIANTS), default=[])
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--output")
     chosen = parser.parse_args()
@@ -96,6 +98,19 @@ def write_witness(folder, plant, verdict, program, env):
                           stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     if done.returncode != 0:
         complain(f"{plant.id}: no witness: {done.stdout.decode(errors='replace').strip()}")
+
+
+def build_only(plants, variants):
+    """Prints where `touchstone` of each planted monitor is. Nothing is judged."""
+    builder = planting.Builder(SOURCE, os.path.join(BUILD, "plants"))
+    atexit.register(builder.close)
+    for plant in plants:
+        with builder.alone(plant.id):
+            source = builder.copy_source(plant)
+            for variant in variants:
+                print(f"{plant.id} {variant} {builder.host(plant, source, variant)}", flush=True)
+            shutil.rmtree(source, ignore_errors=True)
+    return 0
 
 
 def mark(value):
@@ -166,6 +181,8 @@ def main():
     if chosen.control:
         return control(plants)
     try:
+        if chosen.build:
+            return build_only(plants, chosen.variant or ["plain"])
         entries, code = scoreboard(chosen, plants)
     except planting.MissingTool as problem:
         complain(problem)
