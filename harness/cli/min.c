@@ -71,12 +71,10 @@ static int minimise(struct min_job *job)
 
 int cmd_min(const struct cli_command *command, int argc, char **argv)
 {
-    static const struct option options[] = {{"force", no_argument, NULL, 'f'},
-                                            {"output", required_argument, NULL, 'o'},
-                                            {"oracles", required_argument, NULL, 'O'},
-                                            {"any", no_argument, NULL, 'a'},
-                                            {"execs", required_argument, NULL, 'n'},
-                                            {0}};
+    static const struct option options[] = {
+        {"force", no_argument, NULL, 'f'},         {"output", required_argument, NULL, 'o'},
+        {"oracles", required_argument, NULL, 'O'}, {"any", no_argument, NULL, 'a'},
+        {"execs", required_argument, NULL, 'n'},   {0}};
     struct min_job *job = calloc(1, sizeof(*job));
     bool good = true;
     int code = CLI_USAGE;

@@ -19,10 +19,12 @@
 
 struct shortener {
     struct judge *judge;
-    struct verdict wanted;   /* what has to stay */
-    struct judge_input best; /* shortest so far */
-    struct verdict seen;     /* verdict on it */
-    struct trace trial;      /* what is tried next */
+    struct verdict wanted; /* what has to stay */
+    struct trace best;     /* shortest so far */
+    bool settled;          /* with a schedule: the best one, in the order that judge_run calls so */
+    struct trace written;  /* with a schedule: the shortest whose order is all in the trace */
+    struct verdict seen;   /* verdict on it */
+    struct trace trial;    /* what is tried next */
     uint64_t trials;
     uint64_t trials_max; /* 0: as many as it takes */
     bool broken;         /* the judge cannot go on; complained already */

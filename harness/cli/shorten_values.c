@@ -146,12 +146,20 @@ static bool simplify_argument(struct shortener *s, uint32_t i, unsigned a)
 
 /* --- harts and the machine -------------------------------------------------------------------------------------- */
 
-static bool move_to_hart(struct shortener *s, uint32_t from, uint32_t to)
+/* What hart `from` does is done by hart `to`; with `named`, calls that name the one name the other. */
+static bool move_to_hart(struct shortener *s, uint32_t from, uint32_t to, bool named)
 {
     shorten_begin(s);
     for (uint32_t i = 0; i < s->trial.count; i++) {
-        if (s->trial.op[i].hart == from)
-            s->trial.op[i].hart = (uint8_t)to;
+        struct trace_op *op = &s->trial.op[i];
+        const struct abi_call *call = op->op == OP_HOST_CALL ? abi_call_by_id(op->call) : NULL;
+
+        if (op->hart == from)
+            op->hart = (uint8_t)to;
+        for (unsigned a = 0; named && call != NULL && a < call->args; a++) {
+            if (call->arg[a].kind == ABI_KIND_HARTID && op->kind[a] == ARG_RAW && op->a[a] == from)
+                op->a[a] = to;
+        }
     }
     return shorten_accept(s);
 }
@@ -162,7 +170,7 @@ static bool fewer_harts(struct shortener *s)
 
     for (uint32_t from = s->best.harts; from-- > 1;) {
         for (uint32_t to = 0; to < from; to++) {
-            if (move_to_hart(s, from, to)) {
+            if (move_to_hart(s, from, to, false) || move_to_hart(s, from, to, true)) {
                 changed = true;
                 break;
             }

@@ -94,7 +94,7 @@ says "$scratch/out" "SAN signal-" "as a crash"
 holds "to one operation" test "$(operations "$scratch/dead.trace")" -eq 1
 
 # --- harts that overlap
-planted --patch "$SOURCE_DIR/harness/tests/breaks/interleave-check-then-claim.patch" --variant plain
+planted --patch "$SOURCE_DIR/harness/tests/breaks/interleave-run-claim.patch" --variant plain
 run_planted interleave --harts 4 --steps 5000000 --findings "$scratch/findings"
 expect 5 "a race is found"
 trace=$(sed -n 's/.*again: .* run //p' "$scratch/out")
