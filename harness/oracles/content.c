@@ -100,6 +100,16 @@ static void judge_reserve_content(struct world *w, uint32_t frame, const struct 
                       page_state_name(a->state), page_state_name(b->state));
 }
 
+/* Guest memory may wait for its next use with its content; registers and identity of a TVM end with it. */
+static void judge_dead_state(struct world *w, uint32_t frame, const struct page_record *a, const struct page_record *b)
+{
+    bool state = a->state == PAGE_TVM_STATE || a->state == PAGE_VCPU_STATE;
+
+    if (state && b->state == PAGE_CONF_FREE && !oracle_is_zero(step_bytes(w, frame), PAGE_SIZE))
+        oracle_report(w, ORACLE_OWN, S0_CONFIDENTIALITY, "scrub",
+                      "frame %u was %s of a TVM that is gone and is not zero", frame, page_state_name(a->state));
+}
+
 void content_judge_new(struct world *w, uint32_t frame)
 {
     struct oracle_state *o = w->oracle_state;
@@ -113,8 +123,10 @@ void content_judge_new(struct world *w, uint32_t frame)
                       frame);
         return;
     }
-    if (was_owned)
+    if (was_owned) {
         judge_reserve_content(w, frame, before, r);
+        judge_dead_state(w, frame, before, r);
+    }
     if (was_owned || !step_is_owned(r->state))
         return;
     if (o->call.id == CALL_covh_promote_to_tvm) {

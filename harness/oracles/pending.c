@@ -9,7 +9,7 @@
  * Accesses to emulated devices are judged here as a whole: what the host is shown is the access that the guest's
  * instruction makes, with the register a0 in place of the real one.
  */
-#include "harness/oracles/oracle.h"
+#include "harness/oracles/registers.h"
 
 #include <string.h>
 
@@ -26,6 +26,9 @@
 #define CSR_STVAL 0x143u
 #define CSR_HTVAL 0x643u
 #define CSR_HTINST 0x64au
+#define CSR_VSIE 0x204u
+#define CSR_VSTIMECMP 0x24du
+#define CSR_HTIMEDELTA 0x605u
 
 #define PTE_V 1u
 #define PTE_R 2u
@@ -226,6 +229,27 @@ static struct pending after_call(const struct entry *e, bool promoted, struct wo
     return p;
 }
 
+/* What every exit tells the host so that it knows when to run the vCPU again: the guest's timer, and what it listens to. */
+static void judge_hints(struct world *w, uint32_t h, uint32_t slot, const struct entry *e)
+{
+    const struct tvm_history *t = &w->oracle_state->tvm[slot];
+    const struct {
+        unsigned csr;
+        uint64_t value;
+        bool known;
+    } hint[] = {{CSR_VSIE, e->before.csr[G_VSIE], true},
+                {CSR_VSTIMECMP, e->before.csr[G_VSTIMECMP], true},
+                {CSR_HTIMEDELTA, t->htimedelta, t->timed}};
+
+    for (unsigned i = 0; i < sizeof(hint) / sizeof(hint[0]); i++) {
+        uint64_t seen = mailbox_word(w, h, NACL_CSR_OFFSET(hint[i].csr));
+        if (hint[i].known && seen != hint[i].value)
+            oracle_report(w, ORACLE_OWN, S4_ABI, "exit-hint",
+                          "hart %u: the host is shown 0x%llx as CSR 0x%x of a guest that left, which is 0x%llx", h,
+                          (unsigned long long)seen, hint[i].csr, (unsigned long long)hint[i].value);
+    }
+}
+
 struct pending pending_leave(struct world *w, uint32_t h, const struct entry *e, struct world_image *image)
 {
     uint32_t slot = w->oracle_state->running_slot[h] % MONITOR_MAX_TVMS;
@@ -233,6 +257,7 @@ struct pending pending_leave(struct world *w, uint32_t h, const struct entry *e,
     struct pending p = {0};
     struct access_insn d;
 
+    judge_hints(w, h, slot, e);
     if (e->cause == CAUSE_ECALL_GUEST)
         return after_call(e, w->oracle_state->tvm[slot].facts.promoted != 0, image);
     if (e->cause == CAUSE_VIRTUAL)

@@ -119,7 +119,7 @@ class Attack:
         if os.path.exists(options):
             with open(options, encoding="utf-8") as stream:
                 longest = re.search(r"^max_len = (\d+)", stream.read(), re.M).group(1)
-        words = [os.path.join(self.build, "fuzz-libfuzzer", target), f"-seed={self.seed}", "-timeout=25", "-rss_limit_mb=2048",
+        words = [os.path.join(self.build, "fuzz-libfuzzer", target), f"-seed={self.seed}", "-timeout=600", "-rss_limit_mb=2048",
                  f"-max_len={longest}", "-len_control=0", "-entropic=0", "-print_final_stats=1",
                  "-artifact_prefix=" + artefacts + os.sep, corpus, os.path.join(self.build, "silence", "seeds")]
         done = self.meter.run(words, artefacts, self.seconds, dict(os.environ, **SANITIZERS))
