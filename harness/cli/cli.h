@@ -62,6 +62,7 @@ int cmd_record(const struct cli_command *command, int argc, char **argv);
 int cmd_run(const struct cli_command *command, int argc, char **argv);
 int cmd_scoreboard(const struct cli_command *command, int argc, char **argv);
 int cmd_seeds(const struct cli_command *command, int argc, char **argv);
+int cmd_to_c(const struct cli_command *command, int argc, char **argv);
 
 /* --- options.c ---------------------------------------------------------------------------------------------- */
 
@@ -115,7 +116,8 @@ bool folder_make(const char *path);
 /* Top of the source tree: $TOUCHSTONE_SOURCE, else where this binary was built from. NULL after a complaint. */
 const char *source_folder(void);
 
-/* Folder that holds the running binary. NULL when the system does not tell. */
+/* The running binary, and the folder that holds it. NULL when the system does not tell. */
+const char *binary_path(void);
 const char *binary_folder(void);
 
 /*

@@ -206,14 +206,25 @@ bool folder_make(const char *path)
     }
 }
 
-const char *binary_folder(void)
+const char *binary_path(void)
 {
-    static char folder[PATH_ROOM];
-    ssize_t length = readlink("/proc/self/exe", folder, sizeof(folder) - 1);
+    static char path[PATH_ROOM];
+    ssize_t length = readlink("/proc/self/exe", path, sizeof(path) - 1);
 
     if (length <= 0)
         return NULL;
-    folder[length] = '\0';
+    path[length] = '\0';
+    return path;
+}
+
+const char *binary_folder(void)
+{
+    static char folder[PATH_ROOM];
+    const char *path = binary_path();
+
+    if (path == NULL)
+        return NULL;
+    snprintf(folder, sizeof(folder), "%s", path);
     char *slash = strrchr(folder, '/');
 
     if (slash == NULL)

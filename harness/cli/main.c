@@ -32,6 +32,16 @@ static const struct cli_command commands[] = {
      "  -o FILE           where to write; an existing file is not overwritten\n"
      "  --force           overwrite\n",
      cmd_asm},
+    {"to-c", "[--build] [--force] [--any] FILE [-o FILE.c]", "trace to a program in C that fails in the same way",
+     "The program links the monitor and the harness as libraries; its header says how to compile it. Without -o it "
+     "goes to\n"
+     "standard output.\n\n"
+     "  -o FILE.c         where to write; an existing file is not overwritten\n"
+     "  --force           overwrite\n"
+     "  --build           compile it too, with $CC if that is set, to the same name without .c\n"
+     "  --any             take a binary file as the fuzz targets do: any bytes are a trace, expectations are left "
+     "out\n",
+     cmd_to_c},
     {"check", "FILE...", "is it a well-formed trace? says what is wrong and where", "", cmd_check},
     {"seeds", "[--force] PATH... -o FOLDER", "assemble all traces below a folder into binary seeds",
      "Names of subfolders become part of the name: host/boot.trace becomes host-boot.tst.\n\n"

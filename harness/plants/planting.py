@@ -23,7 +23,8 @@ WARNINGS = ["-w"]  # a bug may well cause a warning; that is not how it is to be
 MONITOR = ("monitor/core", "monitor/host_flow", "monitor/guest_flow", "monitor/crossing")
 COPIED = ("monitor", "harness", "emulation", "CMakeLists.txt")
 UNUSED_SECONDS = 86400  # clean objects that nobody used for so long are removed
-HARNESS = ("harness/machine", "harness/concurrency", "harness/agents", "harness/oracles", "harness/trace")
+HARNESS = ("harness/machine", "harness/concurrency", "harness/agents", "harness/oracles", "harness/repro",
+           "harness/trace")
 COMMAND = ("harness/concurrency/fine", "harness/cli")  # around it, for `touchstone`
 TARGETS = ("host_abi_fuzzer", "multi_hart_fuzzer")
 TARGET_KIT = ("acting.c", "state_feedback.c")
@@ -269,6 +270,11 @@ class Builder:
         others = {f"harness-targets-{target}.o" for target in TARGETS if target != name}
         program = os.path.join(folder, name)
         self.link(variant, [path for path in objects if os.path.basename(path) not in others], program)
+        # What a reproducer in C is linked with: everything but the command (harness/cli/to_c.c).
+        with open(program + ".link", "w", encoding="utf-8") as stream:
+            kept = [path for path in objects
+                    if not os.path.basename(path).startswith(("harness-cli-", "harness-targets-"))]
+            stream.write("\n".join([*VARIANTS[variant][2], *kept, "-lnettle"]) + "\n")
         return program
 
     def compile_some(self, todo, variant, folder):

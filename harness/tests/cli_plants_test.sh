@@ -70,6 +70,21 @@ is reached true "it is reached"
 is triggered true "it is triggered"
 is detected true "it is detected"
 
+# The same finding from the text, from the binary form and from a program in C.
+planted=$BUILD_DIR/plants/O09/plain/touchstone
+cp "$SOURCE_DIR/harness/plants/O09.witness.trace" "$scratch/witness.trace"
+"$planted" run "$scratch/witness.trace" | grep -v '^1 traces' >"$scratch/text"
+says "$scratch/text" '^FINDING .*: ORD scrub-missing in covh_reclaim_pages (S0 confidentiality)$' "its witness shows it"
+"$planted" asm "$scratch/witness.trace" -o "$scratch/witness.tst"
+"$planted" run "$scratch/witness.tst" | grep -v '^1 traces' | sed 's/witness.tst/witness.trace/' >"$scratch/binary"
+holds "the binary form shows the same" cmp "$scratch/text" "$scratch/binary"
+"$planted" to-c --build "$scratch/witness.trace" -o "$scratch/witness.c" >"$scratch/out" 2>"$scratch/err"
+code=$?
+expect 0 "it becomes a program in C that links the planted monitor"
+"$scratch/witness" >"$scratch/from-c"
+holds "which ends with the code of a finding" test $? -eq 5
+holds "and shows the same" cmp "$scratch/text" "$scratch/from-c"
+
 touchstone plants --control
 expect 0 "the clean monitor is silent on every witness"
 
