@@ -58,6 +58,23 @@ struct world *world_create(const struct machine_config *config, uint32_t oracles
     return w;
 }
 
+struct world *world_create_around(struct machine *m)
+{
+    struct world *w = calloc(1, sizeof(*w));
+
+    if (w == NULL) {
+        machine_destroy(m);
+        return NULL;
+    }
+    w->machine = m;
+    if (!oracle_create(w)) {
+        world_destroy(w);
+        return NULL;
+    }
+    world_reset(w);
+    return w;
+}
+
 void world_destroy(struct world *w)
 {
     if (w == NULL)

@@ -64,6 +64,9 @@ struct world {
 struct world *world_create(const struct machine_config *config, uint32_t oracles);
 void world_destroy(struct world *w);
 
+/* A world without oracles around a machine that was made elsewhere, and that it owns from now on, whatever comes. */
+struct world *world_create_around(struct machine *m);
+
 /* Machine, handles, oracles and finding back to the beginning. */
 void world_reset(struct world *w);
 

@@ -15,7 +15,7 @@
     "            130 interrupted before anything was found\n"
 
 static const struct cli_command commands[] = {
-    {"run", "[-v] [--oracles LIST] [--any] [--json] PATH...", "replay traces, check every step, twice",
+    {"run", "[-v] [--oracles LIST] [--engine NAME] [--any] [--json] PATH...", "replay traces, check every step, twice",
      "Replays each trace with the expectations written in it, then again in the same world after a reset, side by "
      "side\n"
      "with a second world. All runs must agree step by step and end in the same state. Folders are searched for "
@@ -23,9 +23,21 @@ static const struct cli_command commands[] = {
      "and *.tst.\n\n"
      "  -v, --verbose     print each step and what came of it\n"
      "  --oracles LIST    own,liv,ord,ref,ni,att or all (default) or none\n"
+     "  --engine NAME     host (default), or unicorn: on the host library and on the firmware at once, step by step\n"
      "  --any             take binary files as the fuzz targets do: any bytes are a trace, expectations are ignored\n"
      "  --json            one JSON object on standard output\n",
      cmd_run},
+    {"differential", "[options]", "generated traces on the host library and on the firmware, step by step",
+     "Runs seeds, and mutations of them, on the monitor that is linked in and on the firmware under Unicorn. Both\n"
+     "agree after each operation in what was seen and in the whole state. The same --seed gives the same traces\n"
+     "everywhere. Needs the firmware images: cmake --build --preset firmware --target fw_machines\n\n"
+     "  --traces N        traces to generate, beside the seeds (default 1000)\n"
+     "  --seed S          of all choices (default 1)\n"
+     "  --seeds PATH      traces to start from (default: corpora of the source tree)\n"
+     "  --firmware FOLDER where fw_machine_*.elf are (default build/firmware of the source tree)\n"
+     "  --findings FOLDER where traces that differ go (default findings)\n"
+     "  --json            one JSON object on standard output\n",
+     cmd_differential},
     {"print", "[--any] FILE...", "binary or text trace to readable text",
      "  --any             take binary files as the fuzz targets do: any bytes are a trace\n", cmd_print},
     {"asm", "[--force] FILE -o FILE", "readable text to binary trace",

@@ -7,6 +7,7 @@
  * command says where they part. A trace with a schedule runs three times in the order that it decides. Output holds no time and no path but those given, so that two builds can be compared.
  */
 #include "harness/cli/cli.h"
+#include "harness/cli/engine.h"
 #include "harness/concurrency/replay.h"
 
 #include <getopt.h>
@@ -300,6 +301,29 @@ static int run_all(const struct path_list *list, const struct run_options *optio
     return code;
 }
 
+/*
+ * The name behind --engine, taken out of argv together with its option; NULL when there is none. Words behind "--" are
+ * paths.
+ */
+static const char *take_engine(int *argc, char **argv)
+{
+    static const char option[] = "--engine";
+    const size_t length = sizeof(option) - 1;
+
+    for (int i = 1; i < *argc && strcmp(argv[i], "--") != 0; i++) {
+        bool alone = strcmp(argv[i], option) == 0 && i + 1 < *argc;
+        bool joined = strncmp(argv[i], option, length) == 0 && argv[i][length] == '=';
+        if (!alone && !joined)
+            continue;
+        const char *name = alone ? argv[i + 1] : argv[i] + length + 1;
+        int words = alone ? 2 : 1;
+        *argc -= words;
+        memmove(argv + i, argv + i + words, (size_t)(*argc - i + 1) * sizeof(*argv));
+        return name;
+    }
+    return NULL;
+}
+
 int cmd_run(const struct cli_command *command, int argc, char **argv)
 {
     static const struct option options[] = {{"verbose", no_argument, NULL, 'v'},
@@ -310,7 +334,12 @@ int cmd_run(const struct cli_command *command, int argc, char **argv)
     struct run_options chosen = {.oracles = ORACLE_ALL};
     struct path_list list = {0};
     int code = CLI_CLEAN;
+    const char *engine = take_engine(&argc, argv);
 
+    if (engine != NULL && strcmp(engine, "unicorn") == 0)
+        return engine_exec("run", argc - 1, argv + 1);
+    if (engine != NULL && strcmp(engine, "host") != 0)
+        return cli_usage(command, "--engine %s: host and unicorn are possible", engine);
     for (int option; (option = getopt_long(argc, argv, "v", options, NULL)) != -1;) {
         switch (option) {
         case 'v': chosen.verbose = true; break;

@@ -516,6 +516,20 @@ void machine_csr_write(struct machine *m, uint32_t h, unsigned csr, uint64_t val
     }
 }
 
+void csr_hgatp_write(struct machine *m, uint32_t h, uint64_t value)
+{
+    struct machine_hart *hart = &m->hart[h];
+    uint64_t before = hart->csr[SLOT_hgatp];
+
+    write_hgatp(m, hart, value);
+    if (hart->csr[SLOT_hgatp] == before)
+        return;
+    hart->hgatp_unfenced = true;
+    /* The hart may walk ahead at any time: first-stage tables of one world through the G-stage of another. */
+    if (hart->csr[SLOT_vsatp] >> ATP_MODE_SHIFT != 0)
+        violation_record(m, h, VIOLATION_HGATP_UNFENCED, "hgatp changed while vsatp still translates");
+}
+
 bool csr_exists(unsigned csr)
 {
     switch (csr) {

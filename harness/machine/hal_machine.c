@@ -114,20 +114,25 @@ void hal_vector_save(struct hart *h, struct vector_state *state)
     memcpy(state->v, hart->v, sizeof(hart->v));
 }
 
-/* What vsetvl and csrw can leave in the registers; an unsupported vtype becomes vill with vl = 0. */
-static void load_vector_csrs(struct machine_hart *hart, const struct vector_state *state)
+void vector_type_write(struct machine_hart *hart, uint64_t vtype, uint64_t wanted)
 {
-    uint64_t lmul = state->vtype & 7; /* 5, 6, 7: an eighth, a quarter, a half */
-    uint64_t sew = state->vtype >> 3 & 7;
+    uint64_t lmul = vtype & 7; /* 5, 6, 7: an eighth, a quarter, a half */
+    uint64_t sew = vtype >> 3 & 7;
     uint64_t elements = (MACHINE_VLENB >> sew << (lmul & 3)) >> (lmul > 4 ? 4 : 0);
     /* A register group may not be smaller than its elements would have to be on a hart with 64-bit elements. */
     bool fits = lmul < 4 || (lmul > 4 && sew <= lmul - 5);
-    bool legal = state->vtype >> 8 == 0 && sew <= 3 && fits && elements != 0;
+    bool legal = vtype >> 8 == 0 && sew <= 3 && fits && elements != 0;
 
+    hart->vtype = legal ? vtype : VTYPE_VILL;
+    hart->vl = legal ? (wanted < elements ? wanted : elements) : 0;
+}
+
+/* What vsetvl and csrw can leave in the registers. */
+static void load_vector_csrs(struct machine_hart *hart, const struct vector_state *state)
+{
     hart->vstart = state->vstart & (8 * MACHINE_VLENB - 1);
     hart->vcsr = state->vcsr & 7;
-    hart->vtype = legal ? state->vtype : VTYPE_VILL;
-    hart->vl = legal ? (state->vl < elements ? state->vl : elements) : 0;
+    vector_type_write(hart, state->vtype, state->vl);
 }
 
 void hal_vector_load(struct hart *h, const struct vector_state *state)
@@ -175,16 +180,9 @@ void hal_pmp_read(struct hart *h, unsigned index, uint8_t *config, uint64_t *add
 void hal_hgatp_write(struct hart *h, uint64_t value)
 {
     struct machine *m = step(h);
-    uint64_t before = machine_csr_read(m, h->id, CSR_HGATP);
 
     emit(m, EVENT_HGATP_WRITE, h->id, value, 0, 0);
-    machine_csr_write(m, h->id, CSR_HGATP, value);
-    if (machine_csr_read(m, h->id, CSR_HGATP) == before)
-        return;
-    m->hart[h->id].hgatp_unfenced = true;
-    /* The hart may walk ahead at any time: first-stage tables of one world through the G-stage of another. */
-    if (machine_csr_read(m, h->id, CSR_VSATP) >> 60 != 0)
-        violation_record(m, h->id, VIOLATION_HGATP_UNFENCED, "hgatp changed while vsatp still translates");
+    csr_hgatp_write(m, h->id, value);
 }
 
 uint64_t hal_hgatp_read(struct hart *h)

@@ -11,6 +11,7 @@
 #include <setjmp.h>
 
 #include "harness/machine/machine.h"
+#include "harness/machine/mmode.h"
 
 /* Numbers of CSRs that the machine itself looks at. */
 #define CSR_STIMECMP 0x14du
@@ -82,6 +83,7 @@ struct hart_private {
     uint8_t lock_ranks;    /* under a scheduler: a bit per rank of a lock that is held */
     uint64_t fences;       /* hal_fence_all since power-on */
     uint64_t fetch_fences; /* hal_fence_i since power-on */
+    uint8_t fences_seen;   /* of the three that a changed PMP entry or hgatp asks for, one by one: mmode.h */
 };
 
 /* How harts share the monitor. */
@@ -116,14 +118,18 @@ struct machine_private {
     struct hart_private hart_at_boot[MONITOR_MAX_HARTS];
     struct machine *at_boot; /* copy of the public part */
     enum machine_mode mode;
-    struct schedule *schedule; /* MACHINE_FIBERS */
-    bool violated;             /* somebody has taken machine.violation to write to it */
+    struct schedule *schedule;     /* MACHINE_FIBERS */
+    const struct mmode_port *port; /* who executes M-mode; NULL: the monitor that is linked in */
+    bool violated;                 /* somebody has taken machine.violation to write to it */
 };
 
 /* --- memory.c --------------------------------------------------------------------------------------------------- */
 
 bool memory_create(struct machine *m);
 void memory_destroy(struct machine *m);
+
+/* Undo what was written to host RAM and window since memory_create or the last snapshot. */
+void memory_restore_frames(struct machine *m);
 
 /* Remember the present contents as what memory_restore brings back. */
 bool memory_snapshot(struct machine *m);
@@ -183,7 +189,13 @@ void csr_world_write(struct machine *m, uint32_t h, unsigned slot, uint64_t valu
 /* mip as the hart sees it: latched bits, hvip, timers, machine software interrupt. */
 uint64_t csr_interrupts_pending(const struct machine *m, uint32_t h);
 
+/* hal_hgatp_write without its event, and with what the machine remembers about it. */
+void csr_hgatp_write(struct machine *m, uint32_t h, uint64_t value);
+
 void csr_mstatus_write(struct machine *m, uint32_t h, uint64_t value);
+
+/* What vsetvl leaves behind: an unsupported vtype becomes vill with vl = 0. */
+void vector_type_write(struct machine_hart *hart, uint64_t vtype, uint64_t wanted);
 
 /* Does csr_file.def have this number? */
 bool csr_exists(unsigned csr);
@@ -242,6 +254,12 @@ uint64_t cause_guest_page_fault(enum access_kind kind);
  * Run `boot` (monitor_boot_hart) on hart `h` with the same protection that traps have, then resume it or leave it parked.
  */
 void trap_boot_hart(struct machine *m, uint32_t h, bool boot, uint64_t entry, uint64_t opaque);
+
+/* Let the port boot all harts, with the same protection. */
+void trap_boot_port(struct machine *m);
+
+/* mret with this mstatus and mepc. The status does not lead to M-mode. */
+void trap_return_from_machine(struct machine *m, uint32_t h, uint64_t status, uint64_t pc);
 
 /* Hart `h` waits: let every other hart that can take its machine software interrupt serve it. */
 void trap_serve_others(struct machine *m, uint32_t h);

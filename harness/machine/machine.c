@@ -123,6 +123,20 @@ static uint64_t ram_end(const struct machine_config *c)
     return host_end == MACHINE_WINDOW_BASE ? host_end + (uint64_t)c->window_pages * PAGE_SIZE : host_end;
 }
 
+/* The port has loaders of its own; what they left in memory is not part of the machine. */
+static bool boot_port(struct machine *m)
+{
+    for (uint32_t h = 0; h < m->config.harts; h++)
+        power_on(m, h);
+    trap_boot_port(m);
+    if (m->halted)
+        return false;
+    memory_restore_frames(m);
+    m->console_len = 0;
+    m->console_total = 0;
+    return true;
+}
+
 static bool boot(struct machine *m)
 {
     struct platform platform = {
@@ -147,7 +161,7 @@ static bool boot(struct machine *m)
         return false;
     /* The boot hart goes last, as on hardware: it waits until the others are closed off. */
     for (uint32_t h = m->config.harts; h-- > 0 && !m->halted;)
-        trap_boot_hart(m, h, h == 0, MACHINE_ENTRY, 0);
+        trap_boot_hart(m, h, h == 0, h == 0 ? MACHINE_ENTRY : 0, 0);
     return true;
 }
 
@@ -160,19 +174,30 @@ static bool take_snapshot(struct machine *m)
         return false;
     *p->at_boot = *m;
     memcpy(p->hart_at_boot, p->hart, sizeof(p->hart));
+    if (p->port != NULL)
+        p->port->save(p->port->data, m);
     return true;
 }
 
 struct machine *machine_create(const struct machine_config *config)
 {
-    if (!config_valid(config))
+    return machine_create_on(config, NULL);
+}
+
+struct machine *machine_create_on(const struct machine_config *config, const struct mmode_port *port)
+{
+    struct machine *m = config_valid(config) ? calloc(1, sizeof(*m)) : NULL;
+    struct machine_private *p = m != NULL ? calloc(1, sizeof(*p)) : NULL;
+    if (p == NULL) {
+        if (port != NULL)
+            port->close(port->data);
+        free(m);
         return NULL;
-    struct machine *m = calloc(1, sizeof(*m));
-    if (m == NULL)
-        return NULL;
+    }
     m->config = *config;
-    m->private = calloc(1, sizeof(*m->private));
-    if (m->private == NULL || !memory_create(m) || !boot(m) || !take_snapshot(m)) {
+    m->private = p;
+    p->port = port;
+    if (!memory_create(m) || !(port != NULL ? boot_port(m) : boot(m)) || !take_snapshot(m)) {
         machine_destroy(m);
         return NULL;
     }
@@ -184,6 +209,8 @@ void machine_destroy(struct machine *m)
     if (m == NULL)
         return;
     if (m->private != NULL) {
+        if (m->private->port != NULL)
+            m->private->port->close(m->private->port->data);
         memory_destroy(m);
         free(m->private->at_boot);
         free(m->private);
@@ -215,4 +242,6 @@ void machine_reset(struct machine *m)
     m->console_total = was->console_total;
     m->input_len = 0;
     m->input_pos = 0;
+    if (p->port != NULL)
+        p->port->reset(p->port->data, m);
 }

@@ -47,7 +47,7 @@ bool memory_create(struct machine *m)
     size_t host_bytes = (size_t)m->config.host_pages * PAGE_SIZE;
     size_t window_bytes = (size_t)m->config.window_pages * PAGE_SIZE;
 
-    p->monitor_bytes = monitor_size(m->config.window_pages);
+    p->monitor_bytes = p->port != NULL ? MACHINE_MONITOR_SIZE : monitor_size(m->config.window_pages);
     p->frames = m->config.host_pages + m->config.window_pages;
     size_t monitor_room = round_to_page(p->monitor_bytes);
     p->arena_size = monitor_room + host_bytes + window_bytes + 3 * (size_t)HOLE_BYTES;
@@ -60,7 +60,7 @@ bool memory_create(struct machine *m)
     if (!make_accessible(p->arena, monitor_room) || !make_accessible(host, host_bytes) ||
         !make_accessible(window, window_bytes))
         return false;
-    m->monitor = (struct monitor *)(void *)p->arena;
+    m->monitor = (struct monitor *)(void *)(p->arena + (p->port != NULL ? p->port->monitor_at : 0));
     m->host_ram = host;
     m->window = window;
     sanitize_forbid(p->arena + p->monitor_bytes, monitor_room - p->monitor_bytes);
@@ -171,7 +171,7 @@ bool memory_snapshot(struct machine *m)
     p->dirty_count = 0;
     p->changed_count = 0;
     p->host_changed_count = 0;
-    memcpy(p->monitor_at_boot, m->monitor, p->monitor_bytes);
+    memcpy(p->monitor_at_boot, p->arena, p->monitor_bytes);
     return true;
 }
 
@@ -183,7 +183,7 @@ void memory_mark_all(struct machine *m)
         memory_mark_window(m, i);
 }
 
-void memory_restore(struct machine *m)
+void memory_restore_frames(struct machine *m)
 {
     struct machine_private *p = m->private;
 
@@ -195,7 +195,14 @@ void memory_restore(struct machine *m)
     p->dirty_count = 0;
     p->changed_count = 0;
     p->host_changed_count = 0;
-    memcpy(m->monitor, p->monitor_at_boot, p->monitor_bytes);
+}
+
+void memory_restore(struct machine *m)
+{
+    struct machine_private *p = m->private;
+
+    memory_restore_frames(m);
+    memcpy(p->arena, p->monitor_at_boot, p->monitor_bytes);
 }
 
 /* --- inspection ------------------------------------------------------------------------------------------------- */

@@ -106,11 +106,10 @@ static void give_frame(struct machine *m, const struct world_ctx *frame)
     redzone_open(m, first, last - first + 1);
 }
 
-/* What the hardware and the assembly of a real trap entry do. */
-static void store_world(struct machine *m, uint32_t h, const struct trap *t)
+/* What the hardware does when M-mode takes a trap. */
+static void raise_to_machine(struct machine *m, uint32_t h, const struct trap *t)
 {
     struct machine_hart *hart = &m->hart[h];
-    struct world_ctx *frame = checked_frame(m, h);
     uint64_t status = hart->csr[SLOT_mstatus] & ~(STATUS_MPP | STATUS_MPV | STATUS_MPIE | STATUS_GVA);
 
     status |= (status & STATUS_MIE) != 0 ? STATUS_MPIE : 0;
@@ -124,6 +123,13 @@ static void store_world(struct machine *m, uint32_t h, const struct trap *t)
     hart->csr[SLOT_mtval] = t->tval;
     hart->csr[SLOT_mtval2] = t->tval2;
     hart->csr[SLOT_mtinst] = t->tinst;
+}
+
+/* What the assembly of a real trap entry does. */
+static void store_world(struct machine *m, uint32_t h)
+{
+    struct machine_hart *hart = &m->hart[h];
+    struct world_ctx *frame = checked_frame(m, h);
 
     if (frame != &m->monitor->hart[h].host)
         give_frame(m, frame);
@@ -151,22 +157,35 @@ static void judge_world(struct machine *m, uint32_t h, bool host_guest)
         violation_record(m, h, VIOLATION_WORLD_STATE, "the host was entered while a TVM is on the hart");
 }
 
-/* mret with the registers of whatever frame the hart points to now. */
-static void load_world(struct machine *m, uint32_t h, bool host_guest)
+void trap_return_from_machine(struct machine *m, uint32_t h, uint64_t status, uint64_t pc)
 {
     struct machine_hart *hart = &m->hart[h];
+
+    hart->pc = pc & ~UINT64_C(1);
+    hart->priv = (enum privilege)((status & STATUS_MPP) >> STATUS_MPP_SHIFT);
+    hart->virt = (status & STATUS_MPV) != 0;
+    status = (status & ~STATUS_MIE) | ((status & STATUS_MPIE) != 0 ? STATUS_MIE : 0);
+    csr_mstatus_write(m, h, (status & ~(STATUS_MPP | STATUS_MPV)) | STATUS_MPIE);
+}
+
+/* mret with the registers of whatever frame the hart points to now. */
+static void load_world(struct machine *m, uint32_t h)
+{
     const struct world_ctx *frame = checked_frame(m, h);
     uint64_t status = frame->status;
 
     sanitize_check_initialised(frame->x, sizeof(frame->x) + sizeof(frame->pc) + sizeof(frame->status));
     if ((status & STATUS_MPP) > ((uint64_t)PRIV_S << STATUS_MPP_SHIFT) || (status & (STATUS_MIE | STATUS_MPRV)) != 0)
         violation_unwind(m, h, VIOLATION_WORLD_STATE, "a world was to be entered with the status of M-mode");
-    memcpy(&hart->x[1], &frame->x[1], 31 * sizeof(frame->x[0]));
-    hart->pc = frame->pc & ~UINT64_C(1);
-    hart->priv = (enum privilege)((status & STATUS_MPP) >> STATUS_MPP_SHIFT);
-    hart->virt = (status & STATUS_MPV) != 0;
-    status |= (status & STATUS_MPIE) != 0 ? STATUS_MIE : 0;
-    csr_mstatus_write(m, h, (status & ~(STATUS_MPP | STATUS_MPV)) | STATUS_MPIE);
+    memcpy(&m->hart[h].x[1], &frame->x[1], 31 * sizeof(frame->x[0]));
+    trap_return_from_machine(m, h, status, frame->pc);
+}
+
+/* A world runs on the hart from now on. */
+static void begin_world(struct machine *m, uint32_t h, bool host_guest)
+{
+    struct machine_hart *hart = &m->hart[h];
+
     judge_world(m, h, host_guest);
     if (hart->virt && m->monitor->hart[h].tvm_slot != HART_NO_TVM) {
         hart->guest_cached = true;
@@ -177,18 +196,22 @@ static void load_world(struct machine *m, uint32_t h, bool host_guest)
 /* Hart `h` has left the monitor: park it, or let the chosen world run. */
 static void leave(struct machine *m, uint32_t h, bool host_guest)
 {
+    const struct mmode_port *port = m->private->port;
+
     if (m->private->mode != MACHINE_THREADS)
         m->in_monitor--;
     m->private->hart[h].busy = false;
     if (m->locks_held[h] != 0)
         violation_record(m, h, VIOLATION_LOCK, "the monitor left with a lock held");
-    if (shared_load(&m->monitor->hart[h].hsm_state) != SBI_HSM_STARTED)
+    if (port == NULL && shared_load(&m->monitor->hart[h].hsm_state) != SBI_HSM_STARTED)
         m->hart[h].parked = true;
     if (m->hart[h].parked) {
         emit(m, EVENT_LEAVE_MONITOR, h, 0, 0, 0);
         return;
     }
-    load_world(m, h, host_guest);
+    if (port == NULL)
+        load_world(m, h);
+    begin_world(m, h, host_guest);
     emit(m, EVENT_LEAVE_MONITOR, h, m->hart[h].virt, 0, 0);
 }
 
@@ -203,20 +226,30 @@ static void enter(struct machine *m, uint32_t h, uint64_t cause)
 
 static void take_in_monitor(struct machine *m, uint32_t h, const struct trap *t)
 {
+    const struct mmode_port *port = m->private->port;
     struct hart *mh = &m->monitor->hart[h];
     bool host_guest = m->hart[h].virt && mh->tvm_slot == HART_NO_TVM; /* the host's own VM: nothing of ours */
 
     m->taken[h] = *t;
     enter(m, h, t->cause);
-    store_world(m, h, t);
-    monitor_trap(mh, t);
+    raise_to_machine(m, h, t);
+    if (port != NULL) {
+        port->trap(port->data, m, h);
+    } else {
+        store_world(m, h);
+        monitor_trap(mh, t);
+    }
     leave(m, h, host_guest);
 }
 
 static void wake(struct machine *m, uint32_t h)
 {
+    const struct mmode_port *port = m->private->port;
+
     enter(m, h, TRAP_INTERRUPT | IRQ_MSI);
-    if (monitor_hart_wake(&m->monitor->hart[h]))
+    if (port != NULL)
+        port->wake(port->data, m, h);
+    else if (monitor_hart_wake(&m->monitor->hart[h]))
         m->hart[h].parked = false;
     leave(m, h, false);
 }
@@ -332,6 +365,20 @@ static void run_boot(struct machine *m, uint32_t h, const struct entry *entry)
     leave(m, h, false);
 }
 
+/* All harts at once: the port decides which of them executes when. */
+static void run_port_boot(struct machine *m, uint32_t h, const struct entry *entry)
+{
+    const struct mmode_port *port = m->private->port;
+
+    (void)entry;
+    for (uint32_t i = 0; i < m->config.harts; i++)
+        enter(m, i, 0);
+    port->boot(port->data, m);
+    for (uint32_t i = m->config.harts; i-- > 0;)
+        leave(m, i, false);
+    (void)h;
+}
+
 static void run_msi(struct machine *m, uint32_t h, const struct entry *entry)
 {
     (void)entry;
@@ -346,6 +393,11 @@ void trap_serve_msi(struct machine *m, uint32_t h)
 void trap_boot_hart(struct machine *m, uint32_t h, bool boot, uint64_t entry, uint64_t opaque)
 {
     outermost(m, h, &(struct entry){.run = run_boot, .boot = boot, .pc = entry, .opaque = opaque});
+}
+
+void trap_boot_port(struct machine *m)
+{
+    outermost(m, 0, &(struct entry){.run = run_port_boot});
 }
 
 /* Which of the three takes a trap that is raised in the current mode of the hart. */
