@@ -131,6 +131,10 @@ void lockstep_run(struct lockstep *l, const struct trace *t, struct lockstep_res
         snprintf(r->why, sizeof(r->why), "host RAM ends before the window, and the firmware wants one range of RAM");
         return;
     }
+    if (t->overlap) {
+        snprintf(r->why, sizeof(r->why), "harts overlap by a schedule of yield points, and the firmware has none");
+        return;
+    }
     struct lockstep_pair *pair = pair_for(l, &config, r->why, sizeof(r->why));
     r->verdict = VERDICT_ERROR;
     if (pair != NULL) {
