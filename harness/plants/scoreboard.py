@@ -56,7 +56,7 @@ def arguments():
 def measure(chosen, plants, data):
     """Do what is missing. Returns an exit code."""
     measuring = meter.Meter()
-    builder = planting.Builder(SOURCE, os.path.join(BUILD, "scoreboard"))
+    builder = planting.Builder(SOURCE, os.path.join(BUILD, "plants"))
 
     def stop(*_):
         complain("interrupted; what is measured is kept")
@@ -95,8 +95,8 @@ def main():
     try:
         if not chosen.render:
             code = measure(chosen, plants, {table: data[table] for table in wanted})
-        tables.write(chosen.data, data, plants_command.choose(argparse.Namespace(only=[], patch=chosen.patch), complain)
-                     if chosen.patch and not chosen.only else plants_command.everything(), chosen.commit)
+        shown = plants_command.everything() + [planting.Plant(path) for path in chosen.patch]
+        tables.write(chosen.data, data, shown, chosen.commit)
     except planting.MissingTool as problem:
         complain(problem)
         return 3

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""From rows to tables: README.md for people, scoreboard.json for the report. Both are made from the rows alone.
+"""From rows to tables: README.md for people, scoreboard.json for programs. Both are made from the rows alone.
 
 For each table the commit with the most rows counts, unless another is asked for; the tables name it, and the machine.
 What was not measured is said to be so, and what was missed is listed by name with the reason.
@@ -14,6 +14,7 @@ import engines
 import rows
 
 FRAGMENT = "touchstone-fragment/1"
+CRASH_ONLY = campaign.CRASH_ONLY
 HEADING = "# Scoreboard"
 INTRODUCTION = """
 How good is the harness at finding bugs, and what does each of its parts contribute? Made by `ci/touchstone scoreboard`
@@ -113,8 +114,8 @@ def summary_of(lines):
 
 
 def collected(data, plants, commit):
-    """Everything as one object; the report takes it as a fragment."""
-    answer = {"schema": FRAGMENT, "kind": "scoreboard", "measured": {}}
+    """Everything as one object."""
+    answer = {"schema": "touchstone-scoreboard/1", "measured": {}}
     for table, results in data.items():
         name = commit_of(results, table, commit)
         machines = sorted({row["machine"] for row in results.of(set=table, commit=name)})
@@ -126,6 +127,12 @@ def collected(data, plants, commit):
 
 
 # ---------------------------------------------------------------- Markdown
+
+
+def known_of(cells, name):
+    """A fact of any engine's runs: None when no canary tells."""
+    known = [cell[name] for cell in cells.values() if cell[name] is not None]
+    return any(known) if known else None
 
 
 def mark(value):
@@ -167,12 +174,8 @@ def engines_text(answer):
             "|---|---|---|---|---|" + "---|" * len(names)]
     for line in answer["engines"]:
         cells = line["engines"]
-
-        def fact(name, cells=cells):
-            known = [cell[name] for cell in cells.values() if cell[name] is not None]
-            return mark(any(known) if known else None)
-
-        out.append(f"| {line['id']} | {line['title']} | {line['predicted']} | {fact('reached')} | {fact('triggered')} | "
+        reached, triggered = (mark(known_of(cells, name)) for name in ("reached", "triggered"))
+        out.append(f"| {line['id']} | {line['title']} | {line['predicted']} | {reached} | {triggered} | "
                    + " | ".join(told(cells[name]) if name in cells else "" for name in names) + " |")
     missed = [line for line in answer["engines"] if line["reason"]]
     out += ["", "### Missed", ""]
@@ -191,19 +194,23 @@ def lost(lines, setting):
             and not line["settings"][setting]["detections"]]
 
 
+def setting_name(setting):
+    return "SAN and LIV only" if setting == CRASH_ONLY else setting.replace("-", " ").upper().replace("WITHOUT", "without")
+
+
 def oracles_text(answer):
     lines = answer["oracles"]
     known = [line for line in lines if line["settings"]["all"]["detections"]]
     out = ["", "## What each oracle is worth\n", measured_on(answer, "oracles"),
            f"The hunt, one seed, at most {campaign.ABLATION_LIMIT} s per plant. With all oracles it finds {len(known)} of "
-           f"{len(lines)} plants that it can show; these are the others' 100 %. `{campaign.CRASH_ONLY}` is what a harness "
+           f"{len(lines)} plants that it can show; these are the others' 100 %. `{CRASH_ONLY}` is what a harness "
            "without oracles of its own sees: sanitizers, crashes, hangs and locks.\n",
            "| oracles | plants found | of those | lost |", "|---|---|---|---|"]
-    for setting in ["without-" + oracle for oracle in campaign.ORACLES] + [campaign.CRASH_ONLY]:
+    for setting in ["without-" + oracle for oracle in campaign.ORACLES] + [CRASH_ONLY]:
         runs = [line for line in known if line["settings"][setting]["runs"]]
         gone = lost(lines, setting)
         shown = ", ".join(gone) if len(gone) <= 24 else f"{len(gone)} plants"
-        out.append(f"| {setting.replace('-', ' ') if setting != campaign.CRASH_ONLY else 'SAN and LIV only'} | "
+        out.append(f"| {setting_name(setting)} | "
                    f"{len(runs) - len(gone)} | {percent(len(runs) - len(gone), len(runs))} of {len(runs)} | {shown or '-'} |")
     firsts = {}
     for line in known:
@@ -213,20 +220,27 @@ def oracles_text(answer):
     return out
 
 
+def generator_lines(answer):
+    """Inputs, feedback, tried, found, median and sum of seconds, a miss counting in full."""
+    out = []
+    for generator in campaign.GENERATORS:
+        for feedback in ("edges", "state"):
+            every = [line["settings"][f"{generator}+{feedback}"] for line in answer["generators"]]
+            cells = [cell for cell in every if cell["runs"]]
+            hits = [cell["cpu_seconds"] for cell in cells if cell["detections"]]
+            total = sum(hits) + sum(cell["limit"] for cell in cells if not cell["detections"])
+            out.append([generator, "edges" if feedback == "edges" else "edges and states", len(cells), len(hits),
+                        number(median(hits)), number(total)])
+    return out
+
+
 def generators_text(answer):
     lines = answer["generators"]
-    names = [f"{generator}+{feedback}" for generator in campaign.GENERATORS for feedback in ("edges", "state")]
     out = ["", "## What the generator and state feedback are worth\n", measured_on(answer, "generators"),
            f"libFuzzer on host_abi_fuzzer, from an empty corpus, one seed, at most {campaign.ABLATION_LIMIT} s per plant. "
            "Time: median of the plants that were found, and the sum over all that were tried, a miss counting in full.\n",
            "| inputs | feedback | plants tried | found | median s | sum s |", "|---|---|---|---|---|---|"]
-    for name in names:
-        cells = [line["settings"][name] for line in lines if line["settings"][name]["runs"]]
-        hits = [cell["cpu_seconds"] for cell in cells if cell["detections"]]
-        total = sum(hits) + sum(cell["limit"] for cell in cells if not cell["detections"])
-        generator, feedback = name.split("+")
-        out.append(f"| {generator} | {'edges' if feedback == 'edges' else 'edges and states'} | {len(cells)} | {len(hits)} | "
-                   f"{number(median(hits))} | {number(total)} |")
+    out += ["| " + " | ".join(str(cell) for cell in cells) + " |" for cells in generator_lines(answer)]
     for generator in campaign.GENERATORS:
         def found(feedback, generator=generator):
             return {line["id"] for line in lines if line["settings"][f"{generator}+{feedback}"]["detections"]}
