@@ -14,6 +14,7 @@
 
 #define MUTATIONS_MAX 6u
 #define RECENT_ENTRIES 64u
+#define OTHER_MACHINE 8u /* one in so many traces may have other harts, another window and another seed */
 #define PROGRESS_SECONDS 5.0
 #define DIFFERENCES_MAX 20u
 
@@ -96,11 +97,25 @@ static const struct corpus_entry *choose(struct differential *d)
     return &d->corpus.entry[d->corpus.count - 1 - (size_t)((r >> 8) % among)];
 }
 
-/* The next trace, on the machine of its parent: booting one costs as much as many traces. */
+static void settle_machine(struct differential *d, const struct trace_machine *parent, uint64_t r)
+{
+    struct trace *t = &d->trace;
+
+    t->host_pages = parent->host_pages;
+    if (r % OTHER_MACHINE == 0) { /* the harts are the mutation's choice */
+        t->window_pages = 64u << (r >> 8) % LOCKSTEP_IMAGES;
+        t->seed = (r >> 16) % 16u;
+        return;
+    }
+    t->harts = parent->harts;
+    t->window_pages = parent->window_pages;
+    t->seed = parent->seed;
+}
+
+/* The next trace, mostly on the machine of its parent: booting one costs as much as many traces. */
 static void mutate(struct differential *d)
 {
     const struct corpus_entry *parent = choose(d);
-    struct trace_machine machine = parent->machine;
     uint64_t r = random_next(&d->random);
     unsigned rounds = 1 + (unsigned)(r >> 8) % MUTATIONS_MAX;
 
@@ -115,10 +130,8 @@ static void mutate(struct differential *d)
     for (unsigned i = 0; i < rounds; i++)
         d->size = trace_mutate(d->bytes, d->size, sizeof(d->bytes), (uint32_t)random_next(&d->random), NULL);
     trace_decode(&d->trace, d->bytes, d->size);
-    d->trace.harts = machine.harts;
-    d->trace.host_pages = machine.host_pages;
-    d->trace.window_pages = machine.window_pages;
-    d->trace.seed = machine.seed;
+    trace_drop_schedule(&d->trace);
+    settle_machine(d, &parent->machine, r >> 16);
     trace_canonical(&d->trace);
     d->size = trace_encode(&d->trace, d->bytes, sizeof(d->bytes));
 }

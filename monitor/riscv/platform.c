@@ -125,6 +125,8 @@ const char *platform_describe(struct platform *p, struct fdt_facts *facts, uint6
     if (why != NULL)
         return why;
 
+    /* First-stage tables of whatever ran before must not be walked through the roots that are tried. */
+    csr_write(CSR_VSATP, 0);
     if (gstage_mode_sticks(GSTAGE_SV48X4))
         p->gstage_mode = GSTAGE_SV48X4;
     else if (gstage_mode_sticks(GSTAGE_SV39X4))
