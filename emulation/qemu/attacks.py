@@ -54,6 +54,7 @@ class Attack:
         self.cpu = [word for word in words if "=" in word and " " not in word]
         self.together = "together" in words
         self.devices = [word.split(" ", 1)[1] for word in words if word.startswith("device ")]
+        self.limited = next((word.split(" ", 1)[1] for word in words if word.startswith("limit ")), None)
         self.needs = next((word.split(" ", 1)[1] for word in words if word.startswith("disarmed ")), None)
 
 
@@ -124,8 +125,13 @@ def select(only):
     return found
 
 
-def judge(attack, console, cut, disarmed):
-    """(outcome, detail) of one boot; `disarmed` changes only what is asked of the boot after a success."""
+def of_version(emulator, major):
+    """Is it of this major version? None is no version."""
+    return major is not None and emulator.version.split(".")[0] == major
+
+
+def judge(console, cut, disarmed, limit):
+    """(outcome, detail) of one boot. `disarmed`: nothing is asked of the boot after a success. `limit`: it may succeed."""
     said = [(int(hart), word, how) for hart, word, how in VERDICT.findall(console)]
     words = {word for _, word, _ in said}
     of = {word: f"hart {hart}: {how}" for hart, word, how in reversed(said)}
@@ -137,7 +143,7 @@ def judge(attack, console, cut, disarmed):
     if "error" in words:
         return "error", of["error"]
     if "SUCCEEDED" in words:
-        return ("limit" if attack.limit else "succeeded"), of["SUCCEEDED"]
+        return ("limit" if limit else "succeeded"), of["SUCCEEDED"]
     if cut or END not in console.splitlines():
         return "error", cut or "the boot did not come to its end"
     if sorted(hart for hart, _, _ in said) != list(range(HARTS)):
@@ -173,14 +179,15 @@ class Run:
         attack, emulator = work
         disarmed = self.args.disarm
         result = {"attack": attack.name, "qemu": emulator.version, "without": ", ".join(attack.patches) if disarmed else ""}
-        if disarmed and attack.needs and not emulator.version.startswith(attack.needs + "."):
+        if disarmed and attack.needs and not of_version(emulator, attack.needs):
             return {**result, "outcome": "skip", "detail": f"shown on QEMU {attack.needs} only"}
         firmware = self.disarmed[tuple(attack.patches)] if disarmed else self.firmware
         console, cut = emulator.boot(attack, firmware, self.image(attack), self.args.seconds, disarmed)
         name = f"{attack.name}.qemu{emulator.version}{'.disarmed' if disarmed else ''}.log"
         with open(os.path.join(self.args.output, name), "w", encoding="utf-8") as out:
             out.write(console)
-        outcome, detail = judge(attack, console, cut, disarmed)
+        limit = attack.limit or of_version(emulator, attack.limited)
+        outcome, detail = judge(console, cut, disarmed, limit)
         return {**result, "outcome": outcome, "detail": detail}
 
     def all(self):
@@ -195,17 +202,32 @@ class Run:
 
 
 def fragment(results, attacks, disarmed):
+    """A table for the report: one row per attack and emulator."""
     wanted = "succeeded" if disarmed else "blocked"
-    bad = [r for r in results if r["outcome"] not in (wanted, "skip", "limit")]
-    kind = {a.name: a for a in attacks}
+    text = {a.name: (a.text, a.defence) for a in attacks}
+
+    def status(result):
+        if result["outcome"] in ("skip", "limit"):
+            return "skipped"
+        return "passed" if result["outcome"] == wanted else "failed"
+
+    rows = [
+        {"cells": [r["attack"], *text[r["attack"]], r["without"], r["qemu"], r["outcome"], r["detail"]], "status": status(r)}
+        for r in results
+    ]
     return {
         "schema": "touchstone-fragment/1",
-        "kind": "disarmed" if disarmed else "attacks",
-        "passed": sum(r["outcome"] == wanted for r in results),
-        "failed": len(bad),
-        "limits": sum(r["outcome"] == "limit" for r in results),
-        "skipped": sum(r["outcome"] == "skip" for r in results),
-        "attacks": [{**r, "text": kind[r["attack"]].text, "defence": kind[r["attack"]].defence} for r in results],
+        "kind": "table",
+        "name": "disarmed" if disarmed else "attacks",
+        "title": "Attacks without their defence" if disarmed else "Attacks in QEMU",
+        "lead": "Is each attack real: does it succeed on a firmware that lacks the defence which stops it?" if disarmed
+        else "Does the image that ships stop what a hypervisor or a guest tries, on every hart?",
+        "command": "ci/attacks",
+        "columns": ["attack", "what is tried", "what stops it", "taken away", "QEMU", "outcome", "first hart"],
+        "rows": rows,
+        "failed": sum(row["status"] == "failed" for row in rows),
+        "notes": [f"{r['attack']}, QEMU {r['qemu']}: {r['outcome']}: {r['detail']}" for r in results
+                  if r["outcome"] in ("skip", "limit")],
     }
 
 
@@ -234,12 +256,13 @@ def main():
     run.check_files()
     if args.disarm:
         run.build_disarmed()
-    result = fragment(run.all(), attacks, args.disarm)
+    results = run.all()
+    result = fragment(results, attacks, args.disarm)
     if args.json:
         write(args.json, result)
-    what = "succeed without their defence" if args.disarm else "blocked"
-    print(f"attacks: {result['passed']} {what}, {result['failed']} not, {result['limits']} known limits, "
-          f"{result['skipped']} skipped")
+    count = {o: sum(r["outcome"] == o for r in results) for o in ("blocked", "succeeded", "limit", "skip")}
+    good = f"{count['succeeded']} succeed without their defence" if args.disarm else f"{count['blocked']} blocked"
+    print(f"attacks: {good}, {result['failed']} not, {count['limit']} known limits, {count['skip']} skipped")
     return 1 if result["failed"] else 0
 
 

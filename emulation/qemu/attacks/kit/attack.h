@@ -45,6 +45,18 @@ void must_refuse(struct answer got, int64_t error);
 /* Part of a scene: end the attack as BROKEN unless it is so. */
 void scene(bool ok, const char *what);
 
+/* --- other harts (main.c) ------------------------------------------------------------------------------------------ */
+
+/* Hart 0, which waits for the one that runs, takes part in a global fence. */
+void hart0_fence(void);
+
+/*
+ * Another hart begins to work while this one goes on; `Machine: together`. It is interrupted at the end, and stops. While
+ * it works it is one that global fences have to wait for: convert before.
+ */
+void help_begin(void (*work)(uint64_t arg), uint64_t arg);
+void help_end(void);
+
 /* --- ways to touch memory, each with what happened (access.S, translate.c) ---------------------------------------- */
 
 struct outcome way_load(uint64_t addr);

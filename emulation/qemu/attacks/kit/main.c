@@ -9,9 +9,11 @@
 #define TEST_PASS 0x5555u
 #define HSM_START 0u
 #define HSM_STOP 1u
+#define LOCAL_FENCE 4u
 #define SIE_SSIE UINT64_C(2)
 
 static bool stated[HARTS], done[HARTS];
+static bool fence_wanted; /* of hart 0, by the hart that runs */
 
 /* Power off without the monitor's help: some attacks leave it with less than it needs. */
 _Noreturn void finish(void)
@@ -74,13 +76,34 @@ static void turn(void)
         verdict(BROKEN, "no verdict", 0);
 }
 
+void hart0_fence(void)
+{
+    if (this_hart() == 0)
+        return;
+    __atomic_store_n(&fence_wanted, true, __ATOMIC_RELEASE);
+    call_silent(SBI_EID_IPI, 0, ARGS(1, 0));
+    while (__atomic_load_n(&fence_wanted, __ATOMIC_ACQUIRE))
+        ;
+}
+
+static void wait_for(uint32_t hart)
+{
+    while (!__atomic_load_n(&done[hart], __ATOMIC_ACQUIRE)) {
+        __asm__ volatile("wfi" : : : "memory");
+        if (!__atomic_load_n(&fence_wanted, __ATOMIC_ACQUIRE))
+            continue;
+        __asm__ volatile("csrc sip, %0" : : "r"(SIE_SSIE));
+        call_silent(SBI_EID_COVH, LOCAL_FENCE, NO_ARGS);
+        __atomic_store_n(&fence_wanted, false, __ATOMIC_RELEASE);
+    }
+}
+
 static void take_turns(void)
 {
     for (uint32_t hart = 1; hart < HARTS; hart++) {
         struct answer started = call_silent(SBI_EID_HSM, HSM_START, ARGS(hart, (uint64_t)(uintptr_t)second_hart, 0));
         scene(started.error == SBI_SUCCESS, "hart_start");
-        while (!__atomic_load_n(&done[hart], __ATOMIC_ACQUIRE))
-            __asm__ volatile("wfi" : : : "memory");
+        wait_for(hart);
         while (call_silent(SBI_EID_HSM, 2, ARGS(hart)).value != SBI_HSM_STOPPED)
             ;
         __asm__ volatile("csrc sip, %0" : : "r"(SIE_SSIE));
@@ -98,9 +121,42 @@ void payload_main(void)
     finish();
 }
 
+/* --- a hart that helps ------------------------------------------------------------------------------------------- */
+
+static void (*help_work)(uint64_t arg);
+static uint64_t help_arg;
+
+/* One that neither runs nor has its turn; hart 0 always waits. */
+static uint32_t helper(void)
+{
+    return this_hart() == 1 ? 2 : 1;
+}
+
+void help_begin(void (*work)(uint64_t arg), uint64_t arg)
+{
+    help_work = work;
+    help_arg = arg;
+    scene(call_silent(SBI_EID_HSM, HSM_START, ARGS(helper(), (uint64_t)(uintptr_t)second_hart, 0)).error == SBI_SUCCESS,
+          "hart_start of the hart that helps");
+}
+
+void help_end(void)
+{
+    call_silent(SBI_EID_IPI, 0, ARGS(UINT64_C(1) << helper(), 0));
+    while (call_silent(SBI_EID_HSM, 2, ARGS(helper())).value != SBI_HSM_STOPPED)
+        ;
+    help_work = NULL;
+}
+
 void payload_second(uint64_t hart)
 {
     set_this_hart((uint32_t)hart);
+    __asm__ volatile("csrc sip, %0" : : "r"(SIE_SSIE)); /* it may have ended its last work */
+    if (help_work != NULL) {
+        csr_write(CSR_SIE, SIE_SSIE); /* an interrupt takes its guest out */
+        help_work(help_arg);
+        call_silent(SBI_EID_HSM, HSM_STOP, NO_ARGS);
+    }
     turn();
     __atomic_store_n(&done[hart], true, __ATOMIC_RELEASE);
     call_silent(SBI_EID_IPI, 0, ARGS(1, 0));

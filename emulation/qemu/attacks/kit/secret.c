@@ -23,7 +23,7 @@ void secret_make(void)
     source[1] = LEAF_2M(0xdf); /* for one of hgatp */
     source[(SECRET_CODE - SECRET_PAGE) / 8] = RETURN << 32 | RETURN;
     tvm_create(&tvm, &layout);
-    tvm_add_measured(&tvm, source, SECRET_PAGE, 1, TVM_DATA);
+    tvm_add_measured(&tvm, source, SECRET_PAGE, 1);
     for (unsigned i = 0; i < PAGE / 8; i++)
         source[i] = 0;
 }

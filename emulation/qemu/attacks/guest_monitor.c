@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Attack: a guest writes to the monitor.
+ * Stopped by: the second stage: no leaf of it leads there, and the monitor answers the fault of an address that the
+ *   guest never declared with an access fault; behind it is PMP entry 0.
+ * Succeeds without: guest-not-virtual, monitor-open
+ */
+#include "emulation/qemu/attacks/kit/attack.h"
+#include "emulation/qemu/attacks/kit/tvm.h"
+
+static const struct tvm_layout layout = {.frame = 0, .frames = 16};
+static struct tvm tvm;
+
+GUEST void guest_main(uint64_t vcpu, uint64_t argument)
+{
+    (void)vcpu;
+    for (;;) {
+        struct outcome got = attempt("sd zero, 0(a1)", argument);
+        guest_say_outcome(got);
+    }
+}
+
+void attack_prepare(void)
+{
+    tvm_with_guest(&tvm, &layout, 1, MONITOR_BASE + MONITOR_SIZE - 64);
+}
+
+void attack(void)
+{
+    must_hear(tvm_hear(&tvm, 0), CAUSE_STORE_ACCESS, CAUSE_STORE_ACCESS);
+}
