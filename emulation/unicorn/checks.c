@@ -26,6 +26,8 @@ static enum element element_of(enum csr_slot slot)
         return ELEMENT_STATUS;
     if (slot == SLOT_fcsr)
         return ELEMENT_F;
+    if (csr_table[slot].class == CLASS_VECTOR)
+        return ELEMENT_V;
     switch (number >> 8 & 3) {
     case 1: return ELEMENT_S_CSR;
     case 2: return number >> 8 == 2 ? ELEMENT_VS_CSR : ELEMENT_H_CSR;
@@ -47,6 +49,7 @@ static void check_registers(struct checker *c, enum edge edge, const struct view
     char what[8];
     findings_checked(f, edge, ELEMENT_X);
     findings_checked(f, edge, ELEMENT_F);
+    findings_checked(f, edge, ELEMENT_V);
     findings_checked(f, edge, ELEMENT_PC);
     for (unsigned i = 1; i < 32 && memcmp(now->x, want->x, sizeof(now->x)) != 0; i++) {
         if (now->x[i] == want->x[i])
@@ -61,6 +64,13 @@ static void check_registers(struct checker *c, enum edge edge, const struct view
         snprintf(what, sizeof(what), "f%u", i);
         findings_add(f, edge, ELEMENT_F, what, "must be 0x%llx, is 0x%llx", (unsigned long long)want->f[i],
                      (unsigned long long)now->f[i]);
+    }
+    for (unsigned i = 0; i < 32 && memcmp(now->v, want->v, sizeof(now->v)) != 0; i++) {
+        if (memcmp(now->v[i], want->v[i], sizeof(now->v[i])) == 0)
+            continue;
+        snprintf(what, sizeof(what), "v%u", i);
+        findings_add(f, edge, ELEMENT_V, what, "must be 0x%llx..., is 0x%llx...", (unsigned long long)want->v[i][0],
+                     (unsigned long long)now->v[i][0]);
     }
     if (now->pc != want->pc)
         findings_add(f, edge, ELEMENT_PC, "pc", "must be 0x%llx, is 0x%llx", (unsigned long long)want->pc,
@@ -82,6 +92,7 @@ static void check_csrs(struct checker *c, enum edge edge, const struct view *exp
         case CLASS_SWAP:
         case CLASS_STATUS:
         case CLASS_FLOAT:
+        case CLASS_VECTOR:
         case CLASS_CONST: want = expected->csr.value[slot]; break;
         case CLASS_HOST: want = live->value[slot]; break;
         default: continue;
@@ -197,7 +208,8 @@ static void check_guest_delegation(struct checker *c, enum edge edge)
          "the guest could reach state that is not switched, or not its own senvcfg");
     rule(c, edge, ELEMENT_DELEGATION, (v[SLOT_hstateen1] | v[SLOT_hstateen2] | v[SLOT_hstateen3]) == 0, "hstateen1..3",
          "the guest could reach state that nobody knows");
-    rule(c, edge, ELEMENT_DELEGATION, (v[SLOT_mstatus] & STATUS_VS) == 0, "mstatus.VS",
+    rule(c, edge, ELEMENT_DELEGATION, c->scene->platform.vlenb != 0 || (v[SLOT_mstatus] & STATUS_VS) == 0,
+         "mstatus.VS",
          "the guest could use vector registers that are not switched");
     rule(c, edge, ELEMENT_DELEGATION, (v[SLOT_mcountinhibit] & CYCLE_AND_INSTRET) == CYCLE_AND_INSTRET, "mcountinhibit",
          "the host's counters would count what the guest does");
@@ -383,6 +395,8 @@ void check_pair(struct checker *c, enum edge edge, bool guest, const struct obse
         for (unsigned i = 0; i < 32; i++) {
             agree(c, edge, "x", i, a->view.regs.x[i], b->view.regs.x[i]);
             agree(c, edge, "f", i, a->view.regs.f[i], b->view.regs.f[i]);
+            for (unsigned n = 0; n < VECTOR_WORDS; n++)
+                agree(c, edge, "v", i, a->view.regs.v[i][n], b->view.regs.v[i][n]);
         }
         agree(c, edge, "pc", no_number, a->view.regs.pc, b->view.regs.pc);
     }

@@ -32,8 +32,8 @@ _Static_assert(CSR_SLOTS < 255, "slot_plus_one has byte elements");
 #define VS_INTERRUPTS UINT64_C(0x444)
 #define HS_INTERRUPTS (VS_INTERRUPTS | UINT64_C(0x1000))
 #define FROM_MENVCFG UINT64_C(0xc000000000000000)
-/* rv64 with A, C, D, F, H, I, M, S, U. */
-#define MISA_VALUE (UINT64_C(2) << 62 | 0x1411ad)
+/* rv64 with A, C, D, F, H, I, M, S, U, V. */
+#define MISA_VALUE (UINT64_C(2) << 62 | 0x3411ad)
 
 /* What time reads: it stands still, so that runs are repeatable. */
 #define SOME_TIME UINT64_C(0x123456789a)
@@ -65,6 +65,8 @@ void csr_reset(struct csr_file *f, uint64_t hartid)
     f->value[SLOT_time] = SOME_TIME;
     f->value[SLOT_stimecmp] = UINT64_MAX;
     f->value[SLOT_vstimecmp] = UINT64_MAX;
+    f->value[SLOT_vtype] = VTYPE_VILL;
+    f->value[SLOT_vlenb] = VECTOR_BYTES;
 }
 
 static uint64_t with_sd(uint64_t status)
@@ -84,6 +86,8 @@ uint64_t csr_get(const struct csr_file *f, enum csr_slot slot)
     switch (slot) {
     case SLOT_fflags: return v[SLOT_fcsr] & 0x1f;
     case SLOT_frm: return v[SLOT_fcsr] >> 5 & 0x7;
+    case SLOT_vxsat: return v[SLOT_vcsr] & 0x1;
+    case SLOT_vxrm: return v[SLOT_vcsr] >> 1 & 0x3;
     case SLOT_mstatus:
     case SLOT_vsstatus: return with_sd(v[slot]);
     case SLOT_sstatus: return with_sd(v[SLOT_mstatus]) & SSTATUS_VIEW;
@@ -194,6 +198,8 @@ void csr_set(struct csr_file *f, enum csr_slot slot, uint64_t new)
     switch (slot) {
     case SLOT_fflags: v[SLOT_fcsr] = replace(v[SLOT_fcsr], new, 0x1f); break;
     case SLOT_frm: v[SLOT_fcsr] = replace(v[SLOT_fcsr], new << 5, 0xe0); break;
+    case SLOT_vxsat: v[SLOT_vcsr] = replace(v[SLOT_vcsr], new, 0x1); break;
+    case SLOT_vxrm: v[SLOT_vcsr] = replace(v[SLOT_vcsr], new << 1, 0x6); break;
     case SLOT_mstatus: v[slot] = legal_mstatus(v[slot], new, implemented); break;
     case SLOT_sstatus: v[SLOT_mstatus] = replace(v[SLOT_mstatus], new, csr_table[SLOT_vsstatus].implemented); break;
     case SLOT_sie: v[SLOT_mie] = replace(v[SLOT_mie], new, v[SLOT_mideleg] & S_INTERRUPTS); break;
@@ -226,11 +232,21 @@ void csr_set(struct csr_file *f, enum csr_slot slot, uint64_t new)
     }
 }
 
-/* The floating-point CSRs exist only while mstatus.FS is not Off. */
-static bool float_is_off(const struct csr_file *f, int slot)
+static bool is_float(int slot)
 {
-    bool is_float = slot == SLOT_fflags || slot == SLOT_frm || slot == SLOT_fcsr;
-    return is_float && (f->value[SLOT_mstatus] & STATUS_FS) == 0;
+    return slot == SLOT_fflags || slot == SLOT_frm || slot == SLOT_fcsr;
+}
+
+static bool is_vector(int slot)
+{
+    return csr_table[slot].class == CLASS_VECTOR || slot == SLOT_vxsat || slot == SLOT_vxrm || slot == SLOT_vlenb;
+}
+
+/* The CSRs of a unit exist only while mstatus.FS or VS is not Off. */
+static bool unit_is_off(const struct csr_file *f, int slot)
+{
+    uint64_t status = f->value[SLOT_mstatus];
+    return (is_float(slot) && (status & STATUS_FS) == 0) || (is_vector(slot) && (status & STATUS_VS) == 0);
 }
 
 enum csr_result csr_read(const struct csr_file *f, unsigned number, uint64_t *value)
@@ -238,7 +254,7 @@ enum csr_result csr_read(const struct csr_file *f, unsigned number, uint64_t *va
     int slot = csr_slot_of(number);
     if (slot < 0)
         return CSR_UNCLASSIFIED;
-    if (csr_table[slot].class == CLASS_ABSENT || float_is_off(f, slot))
+    if (csr_table[slot].class == CLASS_ABSENT || unit_is_off(f, slot))
         return CSR_ILLEGAL;
     *value = csr_get(f, (enum csr_slot)slot);
     return CSR_DONE;
@@ -250,11 +266,10 @@ enum csr_result csr_write(struct csr_file *f, unsigned number, uint64_t value)
     bool read_only = number >> 10 == 3;
     if (slot < 0)
         return CSR_UNCLASSIFIED;
-    if (csr_table[slot].class == CLASS_ABSENT || float_is_off(f, slot) || read_only)
+    if (csr_table[slot].class == CLASS_ABSENT || unit_is_off(f, slot) || read_only)
         return CSR_ILLEGAL;
     csr_set(f, (enum csr_slot)slot, value);
-    if (csr_table[slot].class == CLASS_FLOAT || slot == SLOT_fflags || slot == SLOT_frm)
-        f->value[SLOT_mstatus] |= STATUS_FS;
+    f->value[SLOT_mstatus] |= is_float(slot) ? STATUS_FS : is_vector(slot) ? STATUS_VS : 0;
     return CSR_DONE;
 }
 

@@ -20,6 +20,7 @@ enum csr_class {
     CLASS_SWAP,
     CLASS_STATUS,
     CLASS_FLOAT,
+    CLASS_VECTOR,
     CLASS_HOST,
     CLASS_CONST,
     CLASS_TRAP,
@@ -59,7 +60,8 @@ int csr_slot_of(unsigned number);
 #define STATUS_SPP (UINT64_C(1) << 8)
 #define STATUS_MPP_SHIFT 11
 #define STATUS_MPP (UINT64_C(3) << STATUS_MPP_SHIFT)
-#define STATUS_VS (UINT64_C(3) << 9)
+#define STATUS_VS_SHIFT 9
+#define STATUS_VS (UINT64_C(3) << STATUS_VS_SHIFT)
 #define STATUS_FS_SHIFT 13
 #define STATUS_FS (UINT64_C(3) << STATUS_FS_SHIFT)
 #define STATUS_MPRV (UINT64_C(1) << 17)
@@ -74,6 +76,11 @@ int csr_slot_of(unsigned number);
 #define HSTATUS_VGEIN_SHIFT 12
 #define HSTATUS_VGEIN (UINT64_C(0x3f) << HSTATUS_VGEIN_SHIFT)
 #define GUEST_FILES 3u /* GEILEN */
+
+/* The vector unit: registers of 128 bits, elements of up to 64. */
+#define VECTOR_BYTES 16u
+#define VECTOR_WORDS (VECTOR_BYTES / 8)
+#define VTYPE_VILL (UINT64_C(1) << 63)
 
 enum hart_mode { MODE_U = 0, MODE_S = 1, MODE_M = 3 };
 
@@ -129,6 +136,9 @@ uint64_t csr_take_trap(struct csr_file *f, const struct csr_trap *trap, uint64_t
 
 /* Execute mret: change mode and stacks. Returns the address where the hart continues. */
 uint64_t csr_mret(struct csr_file *f);
+
+/* VLMAX of a vector type on this hart; 0 for a type that it does not have. */
+uint64_t vector_length_max(uint64_t vtype);
 
 /* What PMP lets S- and U-mode do in [base, base + len), as PERM_R | PERM_W | PERM_X. */
 struct pmp_verdict {

@@ -24,10 +24,11 @@
 #define RAM_PAGES (RAM_SIZE >> 12)
 #define HARTS_IN_TREE 1u /* what the device tree says: one hart, so that no call waits for another */
 
-/* General and floating-point registers, and where the hart is. */
+/* General, floating-point and vector registers, and where the hart is. */
 struct registers {
     uint64_t x[32];
     uint64_t f[32];
+    uint64_t v[32][VECTOR_WORDS];
     uint64_t pc;
 };
 

@@ -48,6 +48,7 @@ enum edge {
     ELEMENT(X, "x registers", "x")                                                                                     \
     ELEMENT(PC, "pc and mode", "pc")                                                                                   \
     ELEMENT(F, "f registers and fcsr", "f")                                                                            \
+    ELEMENT(V, "v registers and vector CSRs", "v")                                                                     \
     ELEMENT(STATUS, "mstatus", "mstatus")                                                                              \
     ELEMENT(S_CSR, "supervisor CSRs", "s*")                                                                            \
     ELEMENT(VS_CSR, "virtual supervisor CSRs", "vs*")                                                                  \

@@ -9,6 +9,10 @@
 #define OPCODE(insn) ((insn)&0x7f)
 #define OPCODE_SYSTEM 0x73u
 #define OPCODE_AMO 0x2fu
+#define OPCODE_LOAD_FP 0x07u
+#define OPCODE_STORE_FP 0x27u
+#define OPCODE_VECTOR 0x57u
+#define VECTOR_WIDTHS 0xe1u /* funct3 of vector loads and stores; the others are floating point */
 #define FUNCT3(insn) ((insn) >> 12 & 7)
 #define RD(insn) ((uint8_t)((insn) >> 7 & 31))
 #define RS1(insn) ((uint8_t)((insn) >> 15 & 31))
@@ -139,6 +143,11 @@ static bool decode(uint32_t insn, struct site *s)
     if (OPCODE(insn) == OPCODE_AMO && insn >> 28 == 1 && (funct3 == 2 || funct3 == 3)) {
         s->kind = (insn >> 27 & 1) == 0 ? SITE_LR : SITE_SC;
         s->wide = funct3 == 3;
+        return true;
+    }
+    bool memory = OPCODE(insn) == OPCODE_LOAD_FP || OPCODE(insn) == OPCODE_STORE_FP;
+    if (OPCODE(insn) == OPCODE_VECTOR || (memory && (VECTOR_WIDTHS >> funct3 & 1) != 0)) {
+        s->kind = SITE_VECTOR;
         return true;
     }
     if (OPCODE(insn) != OPCODE_SYSTEM)

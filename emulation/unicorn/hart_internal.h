@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What the parts of the emulated hart share: emulated_hart.c drives Unicorn, hart_memory.c keeps RAM and stores,
- * hart_system.c executes system instructions on the model, hart_lockstep.c runs the model beside Unicorn's own CSRs.
+ * hart_system.c and
+ * hart_vector.c execute system and vector instructions on the model, hart_lockstep.c runs the model beside Unicorn's own CSRs.
  */
 #ifndef TOUCHSTONE_UNICORN_HART_INTERNAL_H
 #define TOUCHSTONE_UNICORN_HART_INTERNAL_H
@@ -40,6 +41,12 @@ void hart_lockstep_end(struct emulated_hart *h);
 bool hart_execute_csr(struct emulated_hart *h, const struct site *s, uint64_t *old);
 void hart_execute_fence(struct emulated_hart *h, const struct site *s);
 void hart_execute_mret(struct emulated_hart *h, const struct site *s);
+
+/* An instruction of the vector unit; see hart_vector.c. */
+void hart_execute_vector(struct emulated_hart *h, const struct site *s);
+
+/* An exception inside the monitor: the hardware would go to mtvec, and so does the emulator. */
+void hart_take_exception(struct emulated_hart *h, const struct site *s, uint64_t cause);
 
 /* wfi and everything that a monitor does not execute: the run ends. */
 void hart_execute_last(struct emulated_hart *h, const struct site *s);

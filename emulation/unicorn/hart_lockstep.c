@@ -53,6 +53,7 @@ void hart_lockstep_instruction(struct emulated_hart *h, uint64_t pc)
     case SITE_HFENCE_GVMA:
     case SITE_HFENCE_VVMA: hart_execute_fence(h, s); break;
     case SITE_MRET: hart_execute_mret(h, s); break;
+    case SITE_VECTOR: break; /* Unicorn refuses it first */
     case SITE_WFI:
     case SITE_OTHER: hart_execute_last(h, s); break;
     }
@@ -60,6 +61,11 @@ void hart_lockstep_instruction(struct emulated_hart *h, uint64_t pc)
 
 void hart_lockstep_refused(struct emulated_hart *h, uint64_t pc)
 {
+    const struct site *s = firmware_site(h->fw, pc);
+    if (s->kind == SITE_VECTOR) {
+        hart_execute_vector(h, s);
+        return;
+    }
     /* The model has executed the instruction already. */
     if (h->lockstep && h->lockstep_mask != 0)
         hart_end_run(h, STOP_DISAGREES, pc, "Unicorn refuses a CSR that the model says it has");

@@ -19,8 +19,7 @@ void hart_write_x(struct emulated_hart *h, unsigned n, uint64_t value)
         uc_reg_write(h->uc, UC_RISCV_REG_X0 + (int)n, &value);
 }
 
-/* An exception inside the monitor: the hardware would go to mtvec, and so does the emulator. */
-static void take_exception(struct emulated_hart *h, const struct site *s, uint64_t cause)
+void hart_take_exception(struct emulated_hart *h, const struct site *s, uint64_t cause)
 {
     struct csr_trap trap = {.cause = cause, .tval = s->insn};
     h->regs.pc = csr_take_trap(&h->csr, &trap, s->pc);
@@ -48,7 +47,7 @@ bool hart_execute_csr(struct emulated_hart *h, const struct site *s, uint64_t *o
     if (result == CSR_UNCLASSIFIED)
         stop_unclassified(h, s);
     if (result == CSR_ILLEGAL)
-        take_exception(h, s, 2);
+        hart_take_exception(h, s, 2);
     return result == CSR_DONE;
 }
 
@@ -141,6 +140,7 @@ void hart_execute(struct emulated_hart *h, const struct site *s)
     case SITE_HFENCE_VVMA: hart_execute_fence(h, s); break;
     case SITE_LR: execute_lr(h, s); break;
     case SITE_SC: execute_sc(h, s); break;
+    case SITE_VECTOR: hart_execute_vector(h, s); break;
     case SITE_WFI:
     case SITE_OTHER: hart_execute_last(h, s); break;
     }

@@ -362,6 +362,15 @@ static struct expected_stores exit_stores(const struct exit_plan *plan, const st
     return stores;
 }
 
+/* The vector CSRs as after reset. */
+static void no_vectors(struct csr_file *csr)
+{
+    csr->value[SLOT_vstart] = 0;
+    csr->value[SLOT_vcsr] = 0;
+    csr->value[SLOT_vl] = 0;
+    csr->value[SLOT_vtype] = VTYPE_VILL;
+}
+
 /* The host as it called run, plus the exit record. */
 static struct view host_after_exit(const struct view *before, const struct exit_plan *plan)
 {
@@ -371,6 +380,8 @@ static struct view host_after_exit(const struct view *before, const struct exit_
     v.regs.pc += 4;
     memset(v.regs.f, 0, sizeof(v.regs.f));
     v.csr.value[SLOT_fcsr] = 0;
+    memset(v.regs.v, 0, sizeof(v.regs.v));
+    no_vectors(&v.csr);
     v.csr.value[SLOT_scause] = plan->scause;
     v.csr.value[SLOT_stval] = plan->stval;
     return v;
@@ -523,6 +534,7 @@ static struct view first_entry(const struct view *after)
     v.csr.mode = MODE_S;
     v.csr.virt = true;
     v.csr.value[SLOT_fcsr] = 0;
+    no_vectors(&v.csr);
     for (unsigned slot = 0; slot < CSR_SLOTS; slot++) {
         if (csr_table[slot].guest_own != 0)
             v.csr.value[slot] &= ~csr_table[slot].guest_own;
@@ -581,8 +593,8 @@ void replayer_close(struct replayer *r)
 static uint64_t digest_of(const struct emulated_hart *h)
 {
     uint64_t hash = UINT64_C(0xcbf29ce484222325);
-    const uint64_t *words[] = {h->regs.x, h->regs.f, h->csr.value};
-    const size_t counts[] = {32, 32, CSR_SLOTS};
+    const uint64_t *words[] = {h->regs.x, h->regs.f, h->regs.v[0], h->csr.value};
+    const size_t counts[] = {32, 32, 32 * VECTOR_WORDS, CSR_SLOTS};
     for (size_t part = 0; part < COUNT(words); part++) {
         for (size_t i = 0; i < counts[part]; i++)
             hash = (hash ^ words[part][i]) * UINT64_C(0x100000001b3) + (hash >> 29);

@@ -46,7 +46,18 @@ static void random_registers(struct registers *regs, struct prng *r)
         regs->x[i] = prng_next(r);
     for (unsigned i = 0; i < 32; i++)
         regs->f[i] = prng_next(r);
+    for (unsigned i = 0; i < 32 * VECTOR_WORDS; i++)
+        regs->v[i / VECTOR_WORDS][i % VECTOR_WORDS] = prng_next(r);
     regs->pc = prng_next(r) & ~UINT64_C(1);
+}
+
+/* What vsetvl can leave: an illegal type in one of four, else any type that this hart has and a length within it. */
+static void random_vector_type(struct csr_file *f, struct prng *r)
+{
+    uint64_t choice = prng_next(r), vtype = choice & 0xff;
+    uint64_t most = (choice >> 62) == 0 ? 0 : vector_length_max(vtype);
+    f->value[SLOT_vtype] = most == 0 ? VTYPE_VILL : vtype;
+    f->value[SLOT_vl] = most == 0 ? 0 : (choice >> 16) % (most + 1);
 }
 
 /* Fences are owed by whoever changes translation; what a world owes itself is its own affair. */
@@ -66,6 +77,7 @@ void world_random_host(struct emulated_hart *h, struct prng *r)
         if (csr_table[slot].host_own != 0)
             randomise(&h->csr, (enum csr_slot)slot, csr_table[slot].host_own, r);
     }
+    random_vector_type(&h->csr, r);
     forget_debts(&h->csr);
     h->csr.mode = MODE_S;
     h->csr.virt = false;
@@ -85,9 +97,12 @@ void world_random_guest(struct emulated_hart *h, struct prng *shown, struct prng
         if (csr_table[slot].guest_own != 0)
             randomise(&h->csr, (enum csr_slot)slot, csr_table[slot].guest_own, is_shown(slot) ? shown : secret);
     }
-    /* The guest's use of floating point makes FS dirty for the hypervisor level as well. */
+    random_vector_type(&h->csr, secret);
+    /* The guest's use of floating point makes FS dirty for the hypervisor level as well; so with vectors and VS. */
     if ((h->csr.value[SLOT_mstatus] & STATUS_FS) != 0)
         h->csr.value[SLOT_mstatus] |= STATUS_FS;
+    if ((h->csr.value[SLOT_mstatus] & STATUS_VS) != 0)
+        h->csr.value[SLOT_mstatus] |= STATUS_VS;
     h->csr.mode = (prng_next(shown) & 1) != 0 ? MODE_S : MODE_U;
     h->csr.virt = true;
     h->csr.reserved = (prng_next(secret) & 1) != 0;
