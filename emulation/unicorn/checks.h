@@ -40,6 +40,7 @@ struct checker {
     const struct scene *scene;
     struct findings *findings;
     struct pmp_memory pmp;
+    bool without_stateen; /* the hart has no Smstateen: what that would have to close is not checked */
 };
 
 /*

@@ -2,6 +2,8 @@
 /* CSRs of the modelled hart; see csr_model.h. */
 #include "emulation/unicorn/csr_model.h"
 
+#include <stddef.h>
+
 const struct csr_info csr_table[CSR_SLOTS] = {
 #define ALL_BITS UINT64_MAX
 #define CSR(number_, name_, class_, implemented_, host_own_, guest_own_, native_)                                      \
@@ -31,6 +33,7 @@ _Static_assert(CSR_SLOTS < 255, "slot_plus_one has byte elements");
 #define S_INTERRUPTS UINT64_C(0x2222)
 #define VS_INTERRUPTS UINT64_C(0x444)
 #define HS_INTERRUPTS (VS_INTERRUPTS | UINT64_C(0x1000))
+#define INTERRUPT_MSIP UINT64_C(0x8)
 #define FROM_MENVCFG UINT64_C(0xc000000000000000)
 /* rv64 with A, C, D, F, H, I, M, S, U, V. */
 #define MISA_VALUE (UINT64_C(2) << 62 | 0x3411ad)
@@ -77,7 +80,8 @@ static uint64_t with_sd(uint64_t status)
 
 static uint64_t pending(const struct csr_file *f)
 {
-    return f->value[SLOT_mip] | f->value[SLOT_hvip];
+    uint64_t msip = f->msip != NULL && (*f->msip & 1) != 0 ? INTERRUPT_MSIP : 0;
+    return f->value[SLOT_mip] | f->value[SLOT_hvip] | msip;
 }
 
 uint64_t csr_get(const struct csr_file *f, enum csr_slot slot)
@@ -242,6 +246,13 @@ static bool is_vector(int slot)
     return csr_table[slot].class == CLASS_VECTOR || slot == SLOT_vxsat || slot == SLOT_vxrm || slot == SLOT_vlenb;
 }
 
+bool csr_is_lacking(const struct csr_file *f, unsigned number)
+{
+    bool stateen = (number >= 0x30c && number <= 0x30f) || (number >= 0x60c && number <= 0x60f) || number == 0x10c;
+    return (f->lacks_stateen && stateen) || (f->lacks_triggers && (number & 0xff0) == 0x7a0) ||
+           (f->lacks_sstc && (number == 0x14d || number == 0x24d));
+}
+
 /* The CSRs of a unit exist only while mstatus.FS or VS is not Off. */
 static bool unit_is_off(const struct csr_file *f, int slot)
 {
@@ -254,7 +265,7 @@ enum csr_result csr_read(const struct csr_file *f, unsigned number, uint64_t *va
     int slot = csr_slot_of(number);
     if (slot < 0)
         return CSR_UNCLASSIFIED;
-    if (csr_table[slot].class == CLASS_ABSENT || unit_is_off(f, slot))
+    if (csr_table[slot].class == CLASS_ABSENT || unit_is_off(f, slot) || csr_is_lacking(f, number))
         return CSR_ILLEGAL;
     *value = csr_get(f, (enum csr_slot)slot);
     return CSR_DONE;
@@ -266,7 +277,7 @@ enum csr_result csr_write(struct csr_file *f, unsigned number, uint64_t value)
     bool read_only = number >> 10 == 3;
     if (slot < 0)
         return CSR_UNCLASSIFIED;
-    if (csr_table[slot].class == CLASS_ABSENT || unit_is_off(f, slot) || read_only)
+    if (csr_table[slot].class == CLASS_ABSENT || unit_is_off(f, slot) || csr_is_lacking(f, number) || read_only)
         return CSR_ILLEGAL;
     csr_set(f, (enum csr_slot)slot, value);
     f->value[SLOT_mstatus] |= is_float(slot) ? STATUS_FS : is_vector(slot) ? STATUS_VS : 0;

@@ -93,6 +93,12 @@ struct csr_file {
     enum hart_mode mode;
     bool virt;
 
+    /* The hart's software-interrupt register, whose lowest bit is mip.MSIP; NULL: the line is down. */
+    const uint8_t *msip;
+
+    /* Extensions that this hart does without: their CSRs raise an illegal-instruction exception. */
+    bool lacks_stateen, lacks_triggers, lacks_sstc;
+
     bool reserved; /* an LR reservation is open */
     uint64_t reserved_at;
 
@@ -113,6 +119,9 @@ void csr_reset(struct csr_file *f, uint64_t hartid);
 /* Read and write as an M-mode instruction does. Writing applies WARL rules; writing a read-only CSR is CSR_ILLEGAL. */
 enum csr_result csr_read(const struct csr_file *f, unsigned number, uint64_t *value);
 enum csr_result csr_write(struct csr_file *f, unsigned number, uint64_t value);
+
+/* Does this hart do without the extension that the CSR belongs to? */
+bool csr_is_lacking(const struct csr_file *f, unsigned number);
 
 /* By slot, for CSRs that have storage: value as read, and write with the same rules. */
 uint64_t csr_get(const struct csr_file *f, enum csr_slot slot);

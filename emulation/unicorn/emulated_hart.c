@@ -34,6 +34,7 @@ static const struct device_page devices[] = {
     {UART_BASE, 0x1000},
 };
 
+#define CLINT_OFFSET 0x1000u
 #define DEVICE_BYTES 0x12000u /* all of them together */
 
 /* --- watchdog: counts CPU time, and decides about nothing but a firmware that never returns ---------------------- */
@@ -149,6 +150,15 @@ static void on_exception(uc_engine *uc, uint32_t number, void *data)
     count_step(h);
     const struct site *s = firmware_site(h->fw, pc);
     if (!h->slow && s != NULL && number == UC_ECALL) {
+        if (h->fault_in != 0 && --h->fault_in == 0) {
+            h->fault_in = h->fault_twice ? 2 : 0;
+            h->fault_twice = false;
+            h->fault_pc = pc;
+            h->regs.pc = csr_take_trap(&h->csr, &h->fault, pc);
+            h->redirected = true;
+            uc_emu_stop(uc);
+            return;
+        }
         hart_execute(h, s);
         return;
     }
@@ -226,6 +236,17 @@ enum stop_reason hart_trap(struct emulated_hart *h, const struct csr_trap *trap)
 {
     h->regs.pc = csr_take_trap(&h->csr, trap, h->regs.pc);
     return hart_run(h);
+}
+
+enum stop_reason hart_resume(struct emulated_hart *h)
+{
+    h->regs.pc = h->stop_pc + 4;
+    return hart_run(h);
+}
+
+const uint8_t *hart_msip(const struct emulated_hart *h, unsigned id)
+{
+    return h->devices + CLINT_OFFSET + sizeof(uint32_t) * id;
 }
 
 /* --- making a hart ---------------------------------------------------------------------------------------------- */
@@ -324,6 +345,7 @@ bool hart_open(struct emulated_hart *h, const struct firmware_image *fw, bool sl
     uint64_t status = STATUS_FS;
     uc_reg_write(h->uc, UC_RISCV_REG_MSTATUS, &status);
     csr_reset(&h->csr, 0);
+    h->csr.msip = hart_msip(h, 0);
     h->regs.pc = fw->entry;
     return true;
 }

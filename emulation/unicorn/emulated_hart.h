@@ -22,7 +22,6 @@
 #define RAM_BASE UINT64_C(0x80000000)
 #define RAM_SIZE (UINT64_C(128) << 20)
 #define RAM_PAGES (RAM_SIZE >> 12)
-#define HARTS_IN_TREE 1u /* what the device tree says: one hart, so that no call waits for another */
 
 /* General, floating-point and vector registers, and where the hart is. */
 struct registers {
@@ -45,6 +44,7 @@ struct store {
 enum stop_reason {
     STOP_NONE,
     STOP_WORLD,        /* mret into HS, VS or user mode */
+    STOP_PAUSED,       /* pause, where pause_ends asks for that */
     STOP_PARKED,       /* wfi: the hart waits, or has ended */
     STOP_TRAPPED,      /* an exception inside the monitor */
     STOP_UNCLASSIFIED, /* a CSR that csr_classes.def does not list */
@@ -83,6 +83,12 @@ struct emulated_hart {
     enum stop_reason stop;
     uint64_t stop_pc;
     char stop_text[160];
+    bool pause_ends; /* a pause ends the run: several harts share this memory */
+    /* Fast mode: the trap that is raised at the fault_in-th system instruction from here; 0: none. */
+    uint32_t fault_in;
+    struct csr_trap fault;
+    uint64_t fault_pc; /* where it was raised */
+    bool fault_twice;  /* and again at the second system instruction that follows */
     uint64_t steps;  /* system instructions and stores since the run began */
     bool redirected; /* pc was set by a trap: start the emulator again */
 
@@ -110,6 +116,12 @@ enum stop_reason hart_run(struct emulated_hart *h);
 
 /* Raise a trap that M-mode takes, at regs.pc, and run the firmware until it leaves. */
 enum stop_reason hart_trap(struct emulated_hart *h, const struct csr_trap *trap);
+
+/* Go on behind the wfi or pause that ended the last run. */
+enum stop_reason hart_resume(struct emulated_hart *h);
+
+/* The software-interrupt register of hart `id`, for csr_file.msip. */
+const uint8_t *hart_msip(const struct emulated_hart *h, unsigned id);
 
 /* Memory behind an address in RAM, or NULL. For reading; writing goes through hart_poke. */
 const void *hart_peek(const struct emulated_hart *h, uint64_t address, uint64_t size);

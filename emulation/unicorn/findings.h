@@ -11,6 +11,7 @@
 
 /* EDGE(id, name) */
 #define EDGES(EDGE)                                                                                                    \
+    EDGE(BOOT, "boot_to_host/first_entry")                                                                             \
     EDGE(HOST_RUN, "host_to_guest/run")                                                                                \
     EDGE(EXIT_SSI, "guest_to_host/software_interrupt")                                                                 \
     EDGE(EXIT_STI, "guest_to_host/timer_interrupt")                                                                    \
@@ -34,7 +35,13 @@
     EDGE(HOST_UNKNOWN, "host_to_host/unknown_call")                                                                    \
     EDGE(HOST_REFUSED, "host_to_host/refused_run")                                                                     \
     EDGE(HOST_MSI, "host_to_host/machine_interrupt")                                                                   \
-    EDGE(HOST_UNEXPECTED, "host_to_host/undelegated_trap")
+    EDGE(HOST_UNEXPECTED, "host_to_host/undelegated_trap")                                                             \
+    EDGE(HART_START, "host_to_host/hart_start")                                                                        \
+    EDGE(HART_STARTED, "stopped_to_host/hart_started")                                                                 \
+    EDGE(HART_SUSPEND, "host_to_host/suspend_and_resume")                                                              \
+    EDGE(HART_RESUMED, "suspended_to_host/resume_without_state")                                                       \
+    EDGE(HART_STOP, "host_to_stopped/hart_stop")                                                                       \
+    EDGE(FATAL_TRAP, "monitor_to_nowhere/trap_in_the_monitor")
 
 enum edge {
 #define EDGE(id, name) EDGE_##id,

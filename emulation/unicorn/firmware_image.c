@@ -19,6 +19,7 @@
 #define RS2(insn) ((uint8_t)((insn) >> 20 & 31))
 #define INSN_MRET 0x30200073u
 #define INSN_WFI 0x10500073u
+#define INSN_PAUSE 0x0100000fu
 #define FENCE_MASK 0xfe007fffu
 #define INSN_SFENCE_VMA 0x12000073u
 #define INSN_HFENCE_VVMA 0x22000073u
@@ -143,6 +144,10 @@ static bool decode(uint32_t insn, struct site *s)
     if (OPCODE(insn) == OPCODE_AMO && insn >> 28 == 1 && (funct3 == 2 || funct3 == 3)) {
         s->kind = (insn >> 27 & 1) == 0 ? SITE_LR : SITE_SC;
         s->wide = funct3 == 3;
+        return true;
+    }
+    if (insn == INSN_PAUSE) {
+        s->kind = SITE_PAUSE;
         return true;
     }
     bool memory = OPCODE(insn) == OPCODE_LOAD_FP || OPCODE(insn) == OPCODE_STORE_FP;

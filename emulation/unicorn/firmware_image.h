@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The linked firmware as a file: segments to load, symbols, and the list of its system instructions ("sites"): CSR
- * accesses, fences, mret, wfi, LR, SC and vector instructions. Sites are what the replay executes by itself instead of leaving them to
+ * accesses, fences, mret, wfi, pause, LR, SC and vector instructions. Sites are what the replay executes by itself instead of leaving them to
  * the emulator. Mutations (mutate.h) change the text of an image before it is loaded anywhere.
  */
 #ifndef TOUCHSTONE_UNICORN_FIRMWARE_IMAGE_H
@@ -16,6 +16,7 @@ enum site_kind {
     SITE_CSR, /* csrrw, csrrs, csrrc and their immediate forms */
     SITE_MRET,
     SITE_WFI,
+    SITE_PAUSE,
     SITE_SFENCE_VMA,
     SITE_HFENCE_GVMA,
     SITE_HFENCE_VVMA,

@@ -48,6 +48,9 @@ void hart_execute_vector(struct emulated_hart *h, const struct site *s);
 /* An exception inside the monitor: the hardware would go to mtvec, and so does the emulator. */
 void hart_take_exception(struct emulated_hart *h, const struct site *s, uint64_t cause);
 
+/* pause: the run ends where another hart has to go on first. */
+void hart_execute_pause(struct emulated_hart *h, const struct site *s);
+
 /* wfi and everything that a monitor does not execute: the run ends. */
 void hart_execute_last(struct emulated_hart *h, const struct site *s);
 

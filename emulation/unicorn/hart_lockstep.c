@@ -53,6 +53,7 @@ void hart_lockstep_instruction(struct emulated_hart *h, uint64_t pc)
     case SITE_HFENCE_GVMA:
     case SITE_HFENCE_VVMA: hart_execute_fence(h, s); break;
     case SITE_MRET: hart_execute_mret(h, s); break;
+    case SITE_PAUSE: hart_execute_pause(h, s); break;
     case SITE_VECTOR: break; /* Unicorn refuses it first */
     case SITE_WFI:
     case SITE_OTHER: hart_execute_last(h, s); break;

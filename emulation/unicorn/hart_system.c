@@ -115,6 +115,12 @@ void hart_execute_mret(struct emulated_hart *h, const struct site *s)
     hart_end_run(h, STOP_WORLD, s->pc, "");
 }
 
+void hart_execute_pause(struct emulated_hart *h, const struct site *s)
+{
+    if (h->pause_ends)
+        hart_end_run(h, STOP_PAUSED, s->pc, "the hart waits for another one");
+}
+
 void hart_execute_last(struct emulated_hart *h, const struct site *s)
 {
     char text[sizeof(h->stop_text)];
@@ -141,6 +147,7 @@ void hart_execute(struct emulated_hart *h, const struct site *s)
     case SITE_LR: execute_lr(h, s); break;
     case SITE_SC: execute_sc(h, s); break;
     case SITE_VECTOR: hart_execute_vector(h, s); break;
+    case SITE_PAUSE: hart_execute_pause(h, s); break;
     case SITE_WFI:
     case SITE_OTHER: hart_execute_last(h, s); break;
     }

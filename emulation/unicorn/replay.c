@@ -506,6 +506,39 @@ static bool step_guest(struct replayer *r, enum edge edge, struct prng *shown, s
     return r->in_guest;
 }
 
+/* --- a host that starts --------------------------------------------------------------------------------------------- */
+
+struct view replay_fresh_host(const struct view *after, uint64_t hart, uint64_t opaque, uint64_t entry)
+{
+    struct view v = *after; /* what the host does not own is judged by check_world's rules */
+    uint64_t *csr = v.csr.value;
+    v.regs = (struct registers){.pc = entry};
+    v.regs.x[A0] = hart;
+    v.regs.x[A1] = opaque;
+    v.csr.mode = MODE_S;
+    v.csr.virt = false;
+    for (unsigned slot = 0; slot < CSR_SLOTS; slot++) {
+        if (csr_table[slot].class != CLASS_HOST)
+            csr[slot] &= ~csr_table[slot].host_own;
+    }
+    no_vectors(&v.csr);
+    csr[SLOT_mstatus] &= ~(STATUS_MIE | STATUS_MPRV);
+    csr[SLOT_mcountinhibit] = 0;
+    csr[SLOT_vstimecmp] = UINT64_MAX;
+    return v;
+}
+
+/* The first host of all, after a boot from memory and registers that held anything. */
+static void check_boot(struct replayer *r)
+{
+    struct view after = view_of(&r->hart);
+    struct view expected = replay_fresh_host(&after, 0, SCENE_FDT, SCENE_HOST_ENTRY);
+    struct csr_file live = after.csr;
+    live.value[SLOT_stimecmp] = UINT64_MAX;
+    r->findings->replays[EDGE_BOOT]++;
+    check_world(&r->checker, EDGE_BOOT, false, false, &expected, &live);
+}
+
 /* --- base state ----------------------------------------------------------------------------------------------- */
 
 static void save_base(struct replayer *r)
@@ -514,7 +547,7 @@ static void save_base(struct replayer *r)
     r->base = (struct replay_base){.host = r->host, .guest = r->guest};
 }
 
-static void back_to_base(struct replayer *r)
+void replay_back_to_base(struct replayer *r)
 {
     hart_restore(&r->hart);
     r->host = r->base.host;
@@ -562,17 +595,18 @@ static bool step_first_run(struct replayer *r, struct prng *rng)
     return r->guest.csr.virt;
 }
 
-bool replayer_open(struct replayer *r, const struct firmware_image *fw, bool slow, uint64_t seed,
-                   struct findings *findings, char *why, size_t why_size)
+static bool open_on(struct replayer *r, const struct firmware_image *fw, bool slow, bool lesser, char *why,
+                    size_t why_size)
 {
-    *r = (struct replayer){.findings = findings, .seed = seed};
-    r->checker = (struct checker){.scene = &r->scene, .findings = findings};
-    if (!check_text(&r->checker, fw))
-        return true; /* what nobody owns is not replayed */
-    if (!hart_open(&r->hart, fw, slow, why, why_size) || !scene_boot(&r->scene, &r->hart, why, why_size))
+    if (!hart_open(&r->hart, fw, slow, why, why_size))
         return false;
-
-    struct prng rng = prng_fork(seed, 0);
+    r->hart.csr.lacks_stateen = lesser;
+    r->hart.csr.lacks_triggers = lesser;
+    r->checker.without_stateen = lesser;
+    if (!scene_boot(&r->scene, &r->hart, why, why_size))
+        return false;
+    check_boot(r);
+    struct prng rng = prng_fork(r->seed, 0);
     struct scene_call call;
     bool ok = true;
     for (unsigned i = 0; ok && scene_next_call(&r->scene, i, &call); i++)
@@ -582,9 +616,36 @@ bool replayer_open(struct replayer *r, const struct firmware_image *fw, bool slo
     return true;
 }
 
+static bool open_replayer(struct replayer *r, const struct firmware_image *fw, bool slow, bool lesser, uint64_t seed,
+                          struct findings *findings, char *why, size_t why_size)
+{
+    *r = (struct replayer){.findings = findings, .seed = seed};
+    r->checker = (struct checker){.scene = &r->scene, .findings = findings};
+    if (!check_text(&r->checker, fw))
+        return true; /* what nobody owns is not replayed */
+    return open_on(r, fw, slow, lesser, why, why_size);
+}
+
+bool replayer_open(struct replayer *r, const struct firmware_image *fw, bool slow, uint64_t seed,
+                   struct findings *findings, char *why, size_t why_size)
+{
+    return open_replayer(r, fw, slow, false, seed, findings, why, why_size);
+}
+
+bool replayer_open_lesser(struct replayer *r, const struct firmware_image *fw, uint64_t seed, struct findings *findings,
+                          char *why, size_t why_size)
+{
+    return open_replayer(r, fw, false, true, seed, findings, why, why_size);
+}
+
 void replayer_close(struct replayer *r)
 {
     hart_close(&r->hart);
+}
+
+static bool replay_is_over(const struct replayer *r)
+{
+    return r->stop_early && findings_total_violations(r->findings) != 0;
 }
 
 /* --- the walk ------------------------------------------------------------------------------------------------- */
@@ -628,8 +689,8 @@ void replay_walk(struct replayer *r, uint64_t steps)
 {
     if (!r->usable)
         return;
-    back_to_base(r);
-    for (uint64_t i = 0; i < steps; i++) {
+    replay_back_to_base(r);
+    for (uint64_t i = 0; i < steps && !replay_is_over(r); i++) {
         struct prng rng = prng_fork(r->seed, 1 + i);
         bool dead = r->guest_dead;
         bool ok = dead ? step_host(r, EDGE_HOST_REFUSED, &rng) : walk_step(r, &rng);
@@ -637,7 +698,7 @@ void replay_walk(struct replayer *r, uint64_t steps)
             r->digests[i] = digest_of(&r->hart);
         /* A dead vCPU is refused once; then the next life begins. */
         if (!ok || dead)
-            back_to_base(r);
+            replay_back_to_base(r);
     }
 }
 
@@ -663,7 +724,7 @@ static bool pair_run(struct replayer *r, const struct pair_plan *plan, unsigned 
 {
     struct prng shown = {plan->shown}, secret = {plan->secret[run]}, host = {plan->other_host[run]};
     bool exits = is_one_of(plan->edge, exit_edges, COUNT(exit_edges));
-    back_to_base(r);
+    replay_back_to_base(r);
     guest_randomise(r, &shown, &secret);
     if (is_one_of(plan->edge, guest_edges, COUNT(guest_edges)) && !step_guest(r, plan->edge, &shown, &secret))
         return false;
@@ -696,7 +757,7 @@ static enum edge pick_pair_edge(struct prng *rng)
 static void new_epoch(struct replayer *r, struct prng *rng)
 {
     struct prng secret = {prng_next(rng)};
-    back_to_base(r);
+    replay_back_to_base(r);
     guest_randomise(r, rng, &secret);
     if (step_exit(r, EDGE_EXIT_SSI, rng, &secret) && step_run(r, rng))
         save_base(r);
@@ -707,7 +768,7 @@ void replay_pairs(struct replayer *r, uint64_t pairs)
     static struct observation seen[2];
     if (!r->usable)
         return;
-    for (uint64_t i = 0; i < pairs; i++) {
+    for (uint64_t i = 0; i < pairs && !replay_is_over(r); i++) {
         struct prng rng = prng_fork(~r->seed, 1 + i);
         if (i % EPOCH_PAIRS == 0)
             new_epoch(r, &rng);
@@ -722,5 +783,5 @@ void replay_pairs(struct replayer *r, uint64_t pairs)
         enum edge edge = plan.guest_secrets ? plan.edge : EDGE_HOST_RUN;
         check_pair(&r->checker, edge, !plan.guest_secrets, &seen[0], &seen[1]);
     }
-    back_to_base(r);
+    replay_back_to_base(r);
 }

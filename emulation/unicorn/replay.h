@@ -21,6 +21,7 @@ struct replayer {
     struct checker checker;
     struct findings *findings;
 
+    bool stop_early; /* the first violation ends walk and pairs */
     bool usable; /* the TVM could be entered; without that there is nothing to replay */
     bool in_guest;
     bool waits_for_answer; /* the guest left with a call that the host answers */
@@ -41,7 +42,16 @@ struct replayer {
  */
 bool replayer_open(struct replayer *r, const struct firmware_image *fw, bool slow, uint64_t seed,
                    struct findings *findings, char *why, size_t why_size);
+/* The same on a hart without Smstateen and without triggers, fast. */
+bool replayer_open_lesser(struct replayer *r, const struct firmware_image *fw, uint64_t seed, struct findings *findings,
+                          char *why, size_t why_size);
 void replayer_close(struct replayer *r);
+
+/* The state that a host starts with, on a hart that boots, is started, or resumes without its state. */
+struct view replay_fresh_host(const struct view *after, uint64_t hart, uint64_t opaque, uint64_t entry);
+
+/* Registers, CSRs and memory as after the first entry into the TVM. */
+void replay_back_to_base(struct replayer *r);
 
 /* `steps` random steps, each over one edge. */
 void replay_walk(struct replayer *r, uint64_t steps);

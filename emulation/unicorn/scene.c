@@ -92,12 +92,11 @@ static void cell_counts(struct fdt *t, uint32_t address_cells, uint32_t size_cel
     cells_property(t, NAME_SIZE_CELLS, &size_cells, 1);
 }
 
-/* A tree with one hart, the RAM and the interrupt device of M-mode: all that a monitor can want to know. */
-static void make_fdt(struct fdt *t)
+/* A tree with some harts, the RAM and the interrupt device of M-mode: all that a monitor can want to know. */
+static void make_fdt(struct fdt *t, uint32_t harts)
 {
     uint32_t memory[] = {0, (uint32_t)RAM_BASE, 0, (uint32_t)RAM_SIZE};
     uint32_t clint[] = {0, 0x02000000, 0, 0x10000};
-    uint32_t hart = 0;
     *t = (struct fdt){.at = FDT_STRUCT_OFFSET};
     begin_node(t, "");
     cell_counts(t, 2, 2);
@@ -111,11 +110,14 @@ static void make_fdt(struct fdt *t)
     end_node(t);
     begin_node(t, "cpus");
     cell_counts(t, 1, 0);
-    begin_node(t, "cpu@0");
-    text_property(t, NAME_DEVICE_TYPE, "cpu");
-    cells_property(t, NAME_REG, &hart, 1);
-    text_property(t, NAME_STATUS, "okay");
-    end_node(t);
+    for (uint32_t hart = 0; hart < harts; hart++) {
+        const char name[] = {'c', 'p', 'u', '@', (char)('0' + hart), '\0'};
+        begin_node(t, name);
+        text_property(t, NAME_DEVICE_TYPE, "cpu");
+        cells_property(t, NAME_REG, &hart, 1);
+        text_property(t, NAME_STATUS, "okay");
+        end_node(t);
+    }
     end_node(t);
     end_node(t);
     put32(t, FDT_END);
@@ -141,7 +143,7 @@ static void make_fdt(struct fdt *t)
 uint32_t scene_fdt(uint8_t bytes[SCENE_FDT_MAX])
 {
     struct fdt t;
-    make_fdt(&t);
+    make_fdt(&t, 1);
     memcpy(bytes, t.bytes, t.at);
     return t.at;
 }
@@ -160,19 +162,55 @@ static bool no_boot(char *why, size_t why_size, const struct emulated_hart *h)
     return false;
 }
 
-bool scene_boot(struct scene *s, struct emulated_hart *h, char *why, size_t why_size)
+/* Memory and registers as an unfriendly stage before may leave them. */
+static void havoc_before_boot(struct emulated_hart *h)
 {
-    *s = (struct scene){.hart = h};
+    struct prng r = {RAM_BASE};
+    uint64_t first, end, ignored;
+    for (unsigned i = 1; i < 32; i++)
+        h->regs.x[i] = prng_next(&r);
+    for (unsigned i = 0; i < 32; i++)
+        h->regs.f[i] = prng_next(&r);
+    for (unsigned i = 0; i < 32 * VECTOR_WORDS; i++)
+        h->regs.v[i / VECTOR_WORDS][i % VECTOR_WORDS] = prng_next(&r);
+    for (unsigned slot = 0; slot < CSR_SLOTS; slot++) {
+        enum csr_class class = csr_table[slot].class;
+        if (class == CLASS_SWAP || class == CLASS_TRAP || class == CLASS_FLOAT || class == CLASS_CONST)
+            csr_set(&h->csr, (enum csr_slot)slot, prng_next(&r));
+    }
+    csr_set(&h->csr, SLOT_mstatus, csr_get(&h->csr, SLOT_mstatus) | STATUS_MIE);
+    if (firmware_symbol(h->fw, "__bss_start", &first, &ignored) && firmware_symbol(h->fw, "__image_end", &end, &ignored)) {
+        for (uint64_t at = first; at + 8 <= end; at += 8) {
+            uint64_t word = prng_next(&r);
+            hart_poke(h, at, &word, sizeof(word));
+        }
+    }
+}
+
+void scene_before_boot(struct scene *s, struct emulated_hart *h, uint32_t harts)
+{
+    *s = (struct scene){.hart = h, .harts = harts};
     struct fdt fdt;
-    make_fdt(&fdt);
+    make_fdt(&fdt, harts);
+    havoc_before_boot(h);
     hart_poke(h, SCENE_FDT, fdt.bytes, fdt.at);
-    h->regs.x[REG_A0] = 0;
     h->regs.x[REG_A0 + 1] = SCENE_FDT;
     /* struct fw_dynamic_info: magic, version, next_addr, next_mode (S), options, boot_hart */
     static const uint64_t info[] = {0x4942534f, 2, SCENE_HOST_ENTRY, 1, 0, 0};
     hart_poke(h, SCENE_INFO, info, sizeof(info));
     h->regs.x[REG_A0 + 2] = SCENE_INFO;
-    if (hart_run(h) != STOP_WORLD)
+}
+
+bool scene_boot(struct scene *s, struct emulated_hart *h, char *why, size_t why_size)
+{
+    scene_before_boot(s, h, 1);
+    hart_run(h);
+    return scene_after_boot(s, h, why, why_size);
+}
+
+bool scene_after_boot(struct scene *s, struct emulated_hart *h, char *why, size_t why_size)
+{
+    if (h->stop != STOP_WORLD)
         return no_boot(why, why_size, h);
     if (h->csr.mode != MODE_S || h->csr.virt) {
         snprintf(why, why_size, "the firmware boots into mode %d instead of the host", (int)h->csr.mode);
@@ -189,7 +227,7 @@ bool scene_boot(struct scene *s, struct emulated_hart *h, char *why, size_t why_
     }
     memcpy(&s->platform, (const uint8_t *)monitor + offsetof(struct monitor, platform), sizeof(s->platform));
     const struct platform *p = &s->platform;
-    if (p->harts != HARTS_IN_TREE || p->ram_base != RAM_BASE || p->ram_size != RAM_SIZE || p->window_pages < FRAMES) {
+    if (p->harts != s->harts || p->ram_base != RAM_BASE || p->ram_size != RAM_SIZE || p->window_pages < FRAMES) {
         snprintf(why, why_size, "the firmware's struct platform is not what this build of the replay expects");
         return false;
     }

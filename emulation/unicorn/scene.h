@@ -27,6 +27,7 @@
 
 struct scene {
     struct emulated_hart *hart;
+    uint32_t harts;           /* in the device tree; one, so that no call waits for another, where nothing else is said */
     struct platform platform; /* as the firmware found it */
     uint64_t tvm_id;
     uint64_t guest_page; /* physical address of the guest's zero page */
@@ -50,6 +51,13 @@ struct scene_call {
  * does not come up on this board.
  */
 bool scene_boot(struct scene *s, struct emulated_hart *h, char *why, size_t why_size);
+
+/*
+ * The same in steps, for a machine with several harts: what lies in memory and registers before the first instruction
+ * of the first hart, and the checks once it has entered the host.
+ */
+void scene_before_boot(struct scene *s, struct emulated_hart *h, uint32_t harts);
+bool scene_after_boot(struct scene *s, struct emulated_hart *h, char *why, size_t why_size);
 
 /*
  * The calls that build the TVM, one after the other: fills *call and prepares the host memory that it refers to.

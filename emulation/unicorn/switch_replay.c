@@ -12,6 +12,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "emulation/unicorn/harts.h"
 #include "emulation/unicorn/mutate.h"
 #include "emulation/unicorn/replay.h"
 #include "emulation/unicorn/report.h"
@@ -23,6 +24,8 @@ enum { EXIT_CLEAN = 0, EXIT_USAGE = 2, EXIT_ENVIRONMENT = 4, EXIT_VIOLATION = 5 
 #define BENCH_RUNS 100000u
 #define BENCH_PAIRS 50000u
 #define SLOW_STEPS 500u
+#define HART_LIVES 200u
+#define FATAL_TRAPS 200u
 #define MAX_MUTATIONS 16u
 
 struct options {
@@ -185,6 +188,9 @@ static bool replay(const struct firmware_image *fw, const struct options *o, str
         m->pairs_per_cpu_second = per_second(findings_total_pairs(findings), cpu_seconds() - walked);
     }
     replayer_close(&r);
+    opened = opened && replay_hart_lives(fw, o->seed, HART_LIVES, findings, why, why_size) &&
+             replay_lesser_harts(fw, o->seed, findings, why, why_size) &&
+             replay_fatal_traps(fw, o->seed, FATAL_TRAPS, findings, why, why_size);
     return opened && (!o->slow || compare_engines(fw, o, findings, m, why, why_size));
 }
 

@@ -74,7 +74,7 @@ void world_random_host(struct emulated_hart *h, struct prng *r)
 {
     random_registers(&h->regs, r);
     for (unsigned slot = 0; slot < CSR_SLOTS; slot++) {
-        if (csr_table[slot].host_own != 0)
+        if (csr_table[slot].host_own != 0 && !csr_is_lacking(&h->csr, csr_table[slot].number))
             randomise(&h->csr, (enum csr_slot)slot, csr_table[slot].host_own, r);
     }
     random_vector_type(&h->csr, r);
