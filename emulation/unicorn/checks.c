@@ -169,6 +169,25 @@ static void rule(struct checker *c, enum edge edge, enum element element, bool h
         findings_add(c->findings, edge, element, what, "%s", detail);
 }
 
+/* How the monitor ran on its way here, and that it left nothing of the world outside of the frame. */
+static void check_monitor_state(struct checker *c, enum edge edge)
+{
+    const struct emulated_hart *h = c->scene->hart;
+    const struct csr_file *f = &h->csr;
+    uint64_t spill = 0;
+    const void *at = hart_peek(h, f->value[SLOT_mscratch] + HART_SPILL_OFFSET, sizeof(spill));
+    findings_checked(c->findings, edge, ELEMENT_MONITOR);
+    rule(c, edge, ELEMENT_MONITOR, !f->status_misused, "mstatus inside the monitor",
+         "more than FS and VS changed before the status of the next world was loaded");
+    rule(c, edge, ELEMENT_MONITOR, !f->units_left_open, "FS and VS inside the monitor", "opened, and not put back");
+    rule(c, edge, ELEMENT_MONITOR, !f->interruptible, "mstatus.MIE inside the monitor", "the monitor could be interrupted");
+    rule(c, edge, ELEMENT_MONITOR, !h->off_stack, "stack", "C code ran on something else than its hart's stack");
+    if (at != NULL)
+        memcpy(&spill, at, sizeof(spill));
+    rule(c, edge, ELEMENT_MONITOR, at != NULL && spill == 0, "spilled register",
+         "a register of the world stays in struct hart");
+}
+
 static void check_fences(struct checker *c, enum edge edge)
 {
     const struct csr_file *f = &c->scene->hart->csr;
@@ -252,6 +271,7 @@ void check_world(struct checker *c, enum edge edge, bool guest, bool crossed, co
     check_csrs(c, edge, expected, live);
     check_pmp(c, edge, guest);
     check_fences(c, edge);
+    check_monitor_state(c, edge);
     if (guest) {
         check_guest_delegation(c, edge);
         check_guest_root(c, edge);
@@ -317,9 +337,27 @@ void check_stores(struct checker *c, enum edge edge, const struct expected_store
 
 /* --- the text ----------------------------------------------------------------------------------------------- */
 
+/*
+ * Which order another hart sees cannot be observed on one emulated processor: the waiting harts have to fence between
+ * the word that lets them go on and everything that the boot hart wrote before it.
+ */
+static void check_boot_fence(struct checker *c, const struct firmware_image *fw)
+{
+    const uint32_t fence_r_rw = 0x0230000f;
+    uint64_t first = 0, size = 0;
+    bool found = false;
+    if (firmware_symbol(fw, "_start", &first, &size) && first >= fw->text_base && first + size <= fw->text_base + fw->text_size) {
+        for (uint64_t at = first; at + sizeof(fence_r_rw) <= first + size; at += 2)
+            found |= memcmp(fw->text + (at - fw->text_base), &fence_r_rw, sizeof(fence_r_rw)) == 0;
+    }
+    rule(c, EDGE_BOOT, ELEMENT_MONITOR, found, "acquire fence of the waiting harts",
+         "_start has no fence r, rw behind the wait for the boot hart");
+}
+
 bool check_text(struct checker *c, const struct firmware_image *fw)
 {
     bool owned = true;
+    check_boot_fence(c, fw);
     for (size_t i = 0; i < fw->site_count; i++) {
         const struct site *s = &fw->sites[i];
         uint64_t offset = 0;

@@ -319,6 +319,8 @@ uint64_t csr_take_trap(struct csr_file *f, const struct csr_trap *trap, uint64_t
     status |= trap->gva ? STATUS_GVA : 0;
     status |= enabled ? STATUS_MPIE : 0;
     v[SLOT_mstatus] = status;
+    f->status_at_trap = status;
+    f->status_loaded = false;
     v[SLOT_mepc] = pc;
     v[SLOT_mcause] = trap->cause;
     v[SLOT_mtval] = trap->tval;
@@ -330,6 +332,19 @@ uint64_t csr_take_trap(struct csr_file *f, const struct csr_trap *trap, uint64_t
     uint64_t base = v[SLOT_mtvec] & ~UINT64_C(3);
     bool vectored = (v[SLOT_mtvec] & 1) != 0 && (trap->cause & INTERRUPT_BIT) != 0;
     return vectored ? base + 4 * (trap->cause & ~INTERRUPT_BIT) : base;
+}
+
+void csr_watch_status(struct csr_file *f, uint64_t before, bool may_follow)
+{
+    const uint64_t units = STATUS_FS | STATUS_VS | STATUS_SD;
+    uint64_t now = f->value[SLOT_mstatus];
+    if (f->status_loaded && !may_follow)
+        f->status_misused = true;
+    f->interruptible |= (now & STATUS_MIE) != 0;
+    if (((before ^ now) & ~units & ~(before & STATUS_MIE)) == 0)
+        return;
+    f->status_loaded = true;
+    f->units_left_open |= ((before ^ f->status_at_trap) & units & ~STATUS_SD) != 0;
 }
 
 uint64_t csr_mret(struct csr_file *f)

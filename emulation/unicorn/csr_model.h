@@ -109,6 +109,16 @@ struct csr_file {
     bool hgatp_needs_hfence_v;
     /* hgatp was written while vsatp translated: a walk could have mixed the two worlds' tables. */
     bool hgatp_changed_under_vsatp;
+
+    /*
+     * How the monitor treats mstatus while it runs. Inside it only FS and VS change, and are put back before the status
+     * of the next world is loaded; MIE is never set. Set for good by whoever breaks that.
+     */
+    uint64_t status_at_trap;
+    bool status_loaded;      /* the next world's status is in force: only mtvec may follow */
+    bool status_misused;     /* other bits changed, or something followed */
+    bool units_left_open;    /* FS or VS were not put back */
+    bool interruptible;      /* MIE was set */
 };
 
 enum csr_result { CSR_DONE, CSR_ILLEGAL, CSR_UNCLASSIFIED };
@@ -142,6 +152,12 @@ bool csr_trap_reaches_m(const struct csr_file *f, uint64_t cause);
 
 /* Take a trap into M-mode from the current mode at `pc`. Returns the address where M-mode continues. */
 uint64_t csr_take_trap(struct csr_file *f, const struct csr_trap *trap, uint64_t pc);
+
+/*
+ * A system instruction of the monitor is done: mstatus was `before`. `may_follow`: it is one that may stand between the
+ * load of the next world's status and mret.
+ */
+void csr_watch_status(struct csr_file *f, uint64_t before, bool may_follow);
 
 /* Execute mret: change mode and stacks. Returns the address where the hart continues. */
 uint64_t csr_mret(struct csr_file *f);

@@ -13,7 +13,6 @@
 #define INSN_ECALL 0x00000073u
 #define UNREACHABLE UINT64_C(0xfffffffff000)
 #define STEP_BUDGET UINT64_C(30000000)
-#define WATCHDOG_SECONDS 3
 
 /* Exception numbers of Unicorn's hook. */
 #define UC_ILLEGAL_INSTRUCTION 2u
@@ -52,10 +51,11 @@ static void on_timer(int signal_number)
     run_number_seen = run_number;
 }
 
-void hart_watchdog_start(void)
+void hart_watchdog_start(unsigned milliseconds)
 {
     struct sigaction action = {.sa_handler = on_timer, .sa_flags = SA_RESTART};
-    struct itimerval period = {{WATCHDOG_SECONDS, 0}, {WATCHDOG_SECONDS, 0}};
+    struct itimerval period = {.it_interval = {milliseconds / 1000, milliseconds % 1000 * 1000}};
+    period.it_value = period.it_interval;
     sigaction(SIGVTALRM, &action, NULL);
     setitimer(ITIMER_VIRTUAL, &period, NULL);
 }
@@ -140,6 +140,14 @@ static void stop_trapped(struct emulated_hart *h, uint64_t pc, uint32_t number)
     hart_end_run(h, STOP_TRAPPED, pc, text);
 }
 
+/* The functions that ask a hart for a CSR by reading it have a trap handler of their own. */
+static bool is_probe(const struct emulated_hart *h, uint64_t pc)
+{
+    uint64_t offset;
+    const char *function = firmware_function_at(h->fw, pc, &offset);
+    return function != NULL && strncmp(function, "riscv_has_", strlen("riscv_has_")) == 0;
+}
+
 /* The emulator raised an exception; its pc is already behind the instruction. */
 static void on_exception(uc_engine *uc, uint32_t number, void *data)
 {
@@ -150,6 +158,8 @@ static void on_exception(uc_engine *uc, uint32_t number, void *data)
     count_step(h);
     const struct site *s = firmware_site(h->fw, pc);
     if (!h->slow && s != NULL && number == UC_ECALL) {
+        if (h->fault_in == 1 && is_probe(h, pc))
+            h->fault_in = 2; /* a trap is an answer there */
         if (h->fault_in != 0 && --h->fault_in == 0) {
             h->fault_in = h->fault_twice ? 2 : 0;
             h->fault_twice = false;
@@ -344,6 +354,10 @@ bool hart_open(struct emulated_hart *h, const struct firmware_image *fw, bool sl
     /* Unicorn's own FS stays on in fast mode; whether the firmware opened it is the model's question. */
     uint64_t status = STATUS_FS;
     uc_reg_write(h->uc, UC_RISCV_REG_MSTATUS, &status);
+    uint64_t ignored;
+    if (!firmware_symbol(fw, "riscv_stacks", &h->stacks, &ignored))
+        h->stacks = 0;
+    h->booting = HART_BOOT_CSRS;
     csr_reset(&h->csr, 0);
     h->csr.msip = hart_msip(h, 0);
     h->regs.pc = fw->entry;

@@ -39,6 +39,7 @@ struct store {
 };
 
 #define MAX_OUTSIDE_STORES 512u
+#define HART_BOOT_CSRS 3u /* mtvec, mie, mstatus.MIE: the first CSR instructions of a boot */
 
 /* Why the firmware stopped executing. Everything but STOP_WORLD is a failure of the monitor once it is booted. */
 enum stop_reason {
@@ -83,6 +84,12 @@ struct emulated_hart {
     enum stop_reason stop;
     uint64_t stop_pc;
     char stop_text[160];
+    unsigned booting; /* CSR instructions from reset on in which mstatus may still be anything */
+    uint64_t stacks;  /* of all harts; 0: not known */
+    /* Called once, when C code reads misa: the first thing that it asks of the hart. */
+    void (*before_c)(struct emulated_hart *h);
+    const char *boot_memory; /* what before_c found wrong; NULL: nothing */
+    bool off_stack;   /* C code ran with a stack pointer that is not in its hart's stack */
     bool pause_ends; /* a pause ends the run: several harts share this memory */
     /* Fast mode: the trap that is raised at the fault_in-th system instruction from here; 0: none. */
     uint32_t fault_in;
@@ -134,7 +141,10 @@ void *hart_touch(struct emulated_hart *h, uint64_t address, uint64_t size);
 void hart_save(struct emulated_hart *h);
 void hart_restore(struct emulated_hart *h);
 
-/* Let the process end a run of a firmware that loops without any store or system instruction. */
-void hart_watchdog_start(void);
+/*
+ * Let the process end a run of a firmware that loops without any store or system instruction: one that takes more than
+ * `milliseconds` of CPU time.
+ */
+void hart_watchdog_start(unsigned milliseconds);
 
 #endif

@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "monitor/riscv/layout.h"
+
 uint64_t hart_read_x(struct emulated_hart *h, unsigned n)
 {
     uint64_t value = 0;
@@ -35,7 +37,18 @@ static void stop_unclassified(struct emulated_hart *h, const struct site *s)
     hart_end_run(h, STOP_UNCLASSIFIED, s->pc, text);
 }
 
-bool hart_execute_csr(struct emulated_hart *h, const struct site *s, uint64_t *old)
+#define CSR_MISA 0x301u
+
+/* The stack of this hart; only C code writes PMP registers. */
+static void watch_stack(struct emulated_hart *h)
+{
+    uint64_t id = h->csr.value[SLOT_mhartid], sp = hart_read_x(h, 2);
+    uint64_t end = h->stacks + (id + 1) * RISCV_STACK_SLOT;
+    if (h->stacks != 0 && (sp > end || end - sp >= RISCV_STACK_SIZE || sp % 16 != 0))
+        h->off_stack = true;
+}
+
+static bool execute_csr(struct emulated_hart *h, const struct site *s, uint64_t *old)
 {
     bool reads = s->op != OP_WRITE || s->rd != 0;
     uint64_t operand = s->immediate ? s->rs1 : hart_read_x(h, s->rs1);
@@ -49,6 +62,23 @@ bool hart_execute_csr(struct emulated_hart *h, const struct site *s, uint64_t *o
     if (result == CSR_ILLEGAL)
         hart_take_exception(h, s, 2);
     return result == CSR_DONE;
+}
+
+bool hart_execute_csr(struct emulated_hart *h, const struct site *s, uint64_t *old)
+{
+    uint64_t before = h->csr.value[SLOT_mstatus];
+    if (s->writes && s->csr >= 0x3b0 && s->csr < 0x3c0)
+        watch_stack(h);
+    if (h->before_c != NULL && s->csr == CSR_MISA) {
+        h->before_c(h);
+        h->before_c = NULL;
+    }
+    bool done = execute_csr(h, s, old);
+    if (h->booting > 0)
+        h->booting--; /* the first instructions bring order into what the stage before left */
+    else if (done)
+        csr_watch_status(&h->csr, before, s->csr == 0x305);
+    return done;
 }
 
 static void execute_lr(struct emulated_hart *h, const struct site *s)

@@ -17,6 +17,7 @@
 #define HSM_HART_SUSPEND 3u
 #define MIE_MSI UINT64_C(0x8)
 #define SSIP UINT64_C(0x2)
+#define BOOT_TRAPS 40u
 #define TURNS 64u /* more hand-overs than any wait of one hart for the other takes */
 
 /* Whoever wakes withdraws the interrupt that the monitor uses for that. */
@@ -64,7 +65,16 @@ static bool boot_both(struct two_harts *t, const struct firmware_image *fw, char
     t->waiting.csr.value[SLOT_mhartid] = 1;
     t->waiting.csr.msip = hart_msip(h, 1);
     t->waiting_pc = h->regs.pc - 4;
-    hart_run(h);
+    h->stop_pc = t->waiting_pc;
+    /* The other hart comes first, and has to wait without touching anything. */
+    turn_to(t, 1);
+    hart_save(h);
+    /* Twice: the first pause comes before the first look. */
+    if (hart_resume(h) != STOP_PAUSED || hart_resume(h) != STOP_PAUSED || h->dirty_count != 0)
+        wrong(t, EDGE_BOOT, "a hart does not wait for the boot hart");
+    turn_to(t, 0);
+    h->booting = HART_BOOT_CSRS;
+    hart_resume(h);
     for (unsigned turns = 0; h->stop == STOP_PAUSED && turns < TURNS; turns++) {
         turn_to(t, 1);
         hart_resume(h);
@@ -235,6 +245,28 @@ bool replay_hart_lives(const struct firmware_image *fw, uint64_t seed, uint64_t 
     return opened;
 }
 
+/* --- harts that there is no room for ------------------------------------------------------------------------------ */
+
+static bool check_no_room(const struct firmware_image *fw, struct findings *findings, char *why, size_t why_size)
+{
+    static struct emulated_hart h;
+    static struct scene scene;
+    bool opened = hart_open(&h, fw, false, why, why_size);
+    if (opened) {
+        scene_before_boot(&scene, &h, 1);
+        hart_save(&h);
+        h.csr.value[SLOT_mhartid] = RISCV_MAX_HARTS;
+        hart_run(&h);
+        findings_checked(findings, EDGE_BOOT, ELEMENT_MONITOR);
+        if (h.stop != STOP_PARKED || h.dirty_count != 0 || h.outside_count != 0 || h.csr.value[SLOT_mie] != 0)
+            findings_add(findings, EDGE_BOOT, ELEMENT_MONITOR, "hart without room",
+                         "must stop at once, and touch nothing: %s at 0x%llx, %u pages written", h.stop_text,
+                         (unsigned long long)h.stop_pc, h.dirty_count);
+    }
+    hart_close(&h);
+    return opened;
+}
+
 /* --- harts that lack something ---------------------------------------------------------------------------------- */
 
 bool replay_lesser_harts(const struct firmware_image *fw, uint64_t seed, struct findings *findings, char *why,
@@ -254,13 +286,17 @@ bool replay_lesser_harts(const struct firmware_image *fw, uint64_t seed, struct 
     hart_close(&h);
 
     static struct replayer r;
-    bool opened = replayer_open_lesser(&r, fw, seed, findings, why, why_size);
-    if (opened) {
-        r.stop_early = true;
-        replay_walk(&r, 200);
+    static const enum lesser lesser[] = {WITHOUT_STATEEN, WITHOUT_TRIGGERS};
+    bool opened = true;
+    for (unsigned i = 0; opened && i < 2; i++) {
+        opened = replayer_open_lesser(&r, fw, lesser[i], seed, findings, why, why_size);
+        if (opened) {
+            r.stop_early = true;
+            replay_walk(&r, 100);
+        }
+        replayer_close(&r);
     }
-    replayer_close(&r);
-    return opened;
+    return opened && check_no_room(fw, findings, why, why_size);
 }
 
 /* --- traps inside of the monitor ----------------------------------------------------------------------------------- */
@@ -302,6 +338,26 @@ static void clear_console(struct emulated_hart *h)
     h->console_ended = false;
 }
 
+/* In the boot, behind the instruction that sets mtvec. */
+static bool boot_faults(const struct firmware_image *fw, uint64_t traps, struct findings *findings, char *why,
+                        size_t why_size)
+{
+    static struct emulated_hart h;
+    static struct scene scene;
+    for (uint64_t i = 0; i < traps && findings_total_violations(findings) == 0; i++) {
+        if (!hart_open(&h, fw, false, why, why_size))
+            return false;
+        scene_before_boot(&scene, &h, 1);
+        h.fault = (struct csr_trap){.cause = i % 16, .tval = i};
+        h.fault_in = 2 + (uint32_t)i;
+        hart_run(&h);
+        if (h.fault_in == 0)
+            check_report(findings, &h, 0, false);
+        hart_close(&h);
+    }
+    return true;
+}
+
 bool replay_fatal_traps(const struct firmware_image *fw, uint64_t seed, uint64_t traps, struct findings *findings,
                         char *why, size_t why_size)
 {
@@ -329,5 +385,5 @@ bool replay_fatal_traps(const struct firmware_image *fw, uint64_t seed, uint64_t
             break;
     }
     replayer_close(&r);
-    return opened;
+    return opened && boot_faults(fw, BOOT_TRAPS, findings, why, why_size);
 }

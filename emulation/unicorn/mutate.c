@@ -299,10 +299,28 @@ static bool nop_at(struct firmware_image *fw, const char *where, char *why, size
     return true;
 }
 
+static bool swap_offsets(struct firmware_image *fw, const char *where, char *why, size_t why_size)
+{
+    char *end, *second_end;
+    uint64_t first = strtoull(where, &end, 0), second = strtoull(end, &second_end, 0);
+    if (end == where || second_end == end || *second_end != 0)
+        return fail(why, why_size, where, "is not two addresses");
+    struct transfer a = decode_transfer(fetch(fw, first)), b = decode_transfer(fetch(fw, second));
+    bool long_forms = length_of(fetch(fw, first)) == 4 && length_of(fetch(fw, second)) == 4;
+    if (a.opcode == 0 || a.opcode != b.opcode || !long_forms || a.offset == b.offset)
+        return fail(why, why_size, where, "are not two loads or two stores of four bytes with different offsets");
+    uint32_t offset = a.offset;
+    a.offset = b.offset;
+    b.offset = offset;
+    replace(fw, first, encode_transfer(&a));
+    replace(fw, second, encode_transfer(&b));
+    return true;
+}
+
 int mutation_arguments(const char *kind)
 {
     static const char *const with[] = {"drop-csr", "drop-fld",   "drop-fsd", "drop-ld",
-                                       "drop-sd",  "drop-fence", "return",   "nop"};
+                                       "drop-sd",  "drop-fence", "return",   "nop",    "swap"};
     for (size_t i = 0; i < sizeof(with) / sizeof(with[0]); i++) {
         if (strcmp(kind, with[i]) == 0)
             return 1;
@@ -328,6 +346,8 @@ static bool apply(struct firmware_image *fw, const char *kind, const char *argum
         return return_at_once(fw, argument, why, why_size);
     if (strcmp(kind, "nop") == 0)
         return nop_at(fw, argument, why, why_size);
+    if (strcmp(kind, "swap") == 0)
+        return swap_offsets(fw, argument, why, why_size);
     if (strcmp(kind, "drop-sc") == 0)
         return drop_sc(fw, why, why_size);
     return swap_fp_in(fw, "hal_fp_save", why, why_size) && swap_fp_in(fw, "hal_fp_load", why, why_size);

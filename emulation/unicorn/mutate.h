@@ -21,6 +21,7 @@
  *   drop-sc         the world switch does not break the LR/SC reservation
  *   return SYMBOL   a function returns at once
  *   nop WHERE       one instruction does nothing; WHERE is an address, SYMBOL or SYMBOL+OFFSET
+ *   swap A B        the loads or stores at two addresses exchange their offsets (one argument: "A B")
  *
  * False, with a one-line reason, when the image has nothing to apply it to.
  */

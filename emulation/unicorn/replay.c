@@ -25,6 +25,7 @@
 #define COVG_DENY_EXTERNAL_INTERRUPT 5u
 #define DBCN_CONSOLE_WRITE_BYTE 2u
 #define VS_EXTERNAL_INTERRUPT 10u
+#define TDATA1_TYPE (UINT64_C(0xf) << 60)
 #define HVIP_VSSIP UINT64_C(0x4)
 
 static const enum edge exit_edges[] = {EDGE_EXIT_SSI,       EDGE_EXIT_STI,   EDGE_EXIT_SEI, EDGE_EXIT_FETCH,
@@ -535,6 +536,11 @@ static void check_boot(struct replayer *r)
     struct view expected = replay_fresh_host(&after, 0, SCENE_FDT, SCENE_HOST_ENTRY);
     struct csr_file live = after.csr;
     live.value[SLOT_stimecmp] = UINT64_MAX;
+    const char *memory = r->hart.boot_memory;
+    if (memory != NULL)
+        findings_add(r->findings, EDGE_BOOT, ELEMENT_MONITOR, memory, "when C code begins");
+    if ((after.csr.value[SLOT_tdata1] & ~TDATA1_TYPE) != 0 && !r->hart.csr.lacks_triggers)
+        findings_add(r->findings, EDGE_BOOT, ELEMENT_M_CSR, "tdata1", "a trigger is left on");
     r->findings->replays[EDGE_BOOT]++;
     check_world(&r->checker, EDGE_BOOT, false, false, &expected, &live);
 }
@@ -595,14 +601,14 @@ static bool step_first_run(struct replayer *r, struct prng *rng)
     return r->guest.csr.virt;
 }
 
-static bool open_on(struct replayer *r, const struct firmware_image *fw, bool slow, bool lesser, char *why,
+static bool open_on(struct replayer *r, const struct firmware_image *fw, bool slow, enum lesser lesser, char *why,
                     size_t why_size)
 {
     if (!hart_open(&r->hart, fw, slow, why, why_size))
         return false;
-    r->hart.csr.lacks_stateen = lesser;
-    r->hart.csr.lacks_triggers = lesser;
-    r->checker.without_stateen = lesser;
+    r->hart.csr.lacks_stateen = lesser == WITHOUT_STATEEN;
+    r->hart.csr.lacks_triggers = lesser == WITHOUT_TRIGGERS;
+    r->checker.without_stateen = lesser == WITHOUT_STATEEN;
     if (!scene_boot(&r->scene, &r->hart, why, why_size))
         return false;
     check_boot(r);
@@ -616,7 +622,7 @@ static bool open_on(struct replayer *r, const struct firmware_image *fw, bool sl
     return true;
 }
 
-static bool open_replayer(struct replayer *r, const struct firmware_image *fw, bool slow, bool lesser, uint64_t seed,
+static bool open_replayer(struct replayer *r, const struct firmware_image *fw, bool slow, enum lesser lesser, uint64_t seed,
                           struct findings *findings, char *why, size_t why_size)
 {
     *r = (struct replayer){.findings = findings, .seed = seed};
@@ -629,13 +635,13 @@ static bool open_replayer(struct replayer *r, const struct firmware_image *fw, b
 bool replayer_open(struct replayer *r, const struct firmware_image *fw, bool slow, uint64_t seed,
                    struct findings *findings, char *why, size_t why_size)
 {
-    return open_replayer(r, fw, slow, false, seed, findings, why, why_size);
+    return open_replayer(r, fw, slow, WITH_ALL, seed, findings, why, why_size);
 }
 
-bool replayer_open_lesser(struct replayer *r, const struct firmware_image *fw, uint64_t seed, struct findings *findings,
-                          char *why, size_t why_size)
+bool replayer_open_lesser(struct replayer *r, const struct firmware_image *fw, enum lesser lesser, uint64_t seed,
+                          struct findings *findings, char *why, size_t why_size)
 {
-    return open_replayer(r, fw, false, true, seed, findings, why, why_size);
+    return open_replayer(r, fw, false, lesser, seed, findings, why, why_size);
 }
 
 void replayer_close(struct replayer *r)

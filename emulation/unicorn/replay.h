@@ -42,9 +42,10 @@ struct replayer {
  */
 bool replayer_open(struct replayer *r, const struct firmware_image *fw, bool slow, uint64_t seed,
                    struct findings *findings, char *why, size_t why_size);
-/* The same on a hart without Smstateen and without triggers, fast. */
-bool replayer_open_lesser(struct replayer *r, const struct firmware_image *fw, uint64_t seed, struct findings *findings,
-                          char *why, size_t why_size);
+/* The same on a hart that lacks something, fast. */
+enum lesser { WITH_ALL, WITHOUT_STATEEN, WITHOUT_TRIGGERS };
+bool replayer_open_lesser(struct replayer *r, const struct firmware_image *fw, enum lesser lesser, uint64_t seed,
+                          struct findings *findings, char *why, size_t why_size);
 void replayer_close(struct replayer *r);
 
 /* The state that a host starts with, on a hart that boots, is started, or resumes without its state. */

@@ -162,6 +162,34 @@ static bool no_boot(char *why, size_t why_size, const struct emulated_hart *h)
     return false;
 }
 
+/* What stands at an address of .bss, or of the padding before it, when the firmware begins to run. */
+static uint64_t boot_garbage(uint64_t at)
+{
+    struct prng r = {at};
+    return prng_next(&r);
+}
+
+static const char *judge_bss(const struct emulated_hart *h)
+{
+    uint64_t first, end, ignored, word;
+    if (!firmware_symbol(h->fw, "__bss_start", &first, &ignored) || !firmware_symbol(h->fw, "__bss_end", &end, &ignored))
+        return "the firmware has no symbols __bss_start and __bss_end";
+    memcpy(&word, hart_peek(h, first - 8, sizeof(word)), sizeof(word));
+    if (word != boot_garbage(first - 8))
+        return "memory before .bss is written";
+    for (uint64_t at = first; at + 8 <= end; at += 8) {
+        memcpy(&word, hart_peek(h, at, sizeof(word)), sizeof(word));
+        if (word == boot_garbage(at))
+            return "a part of .bss is not cleared";
+    }
+    return NULL;
+}
+
+static void look_at_bss(struct emulated_hart *h)
+{
+    h->boot_memory = judge_bss(h);
+}
+
 /* Memory and registers as an unfriendly stage before may leave them. */
 static void havoc_before_boot(struct emulated_hart *h)
 {
@@ -178,10 +206,12 @@ static void havoc_before_boot(struct emulated_hart *h)
         if (class == CLASS_SWAP || class == CLASS_TRAP || class == CLASS_FLOAT || class == CLASS_CONST)
             csr_set(&h->csr, (enum csr_slot)slot, prng_next(&r));
     }
+    h->before_c = look_at_bss;
+    h->boot_memory = "C code never begins";
     csr_set(&h->csr, SLOT_mstatus, csr_get(&h->csr, SLOT_mstatus) | STATUS_MIE);
     if (firmware_symbol(h->fw, "__bss_start", &first, &ignored) && firmware_symbol(h->fw, "__image_end", &end, &ignored)) {
-        for (uint64_t at = first; at + 8 <= end; at += 8) {
-            uint64_t word = prng_next(&r);
+        for (uint64_t at = first - 8; at + 8 <= end; at += 8) {
+            uint64_t word = boot_garbage(at);
             hart_poke(h, at, &word, sizeof(word));
         }
     }

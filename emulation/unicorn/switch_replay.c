@@ -13,6 +13,7 @@
 #include <time.h>
 
 #include "emulation/unicorn/harts.h"
+#include "emulation/unicorn/mutants.h"
 #include "emulation/unicorn/mutate.h"
 #include "emulation/unicorn/replay.h"
 #include "emulation/unicorn/report.h"
@@ -26,12 +27,14 @@ enum { EXIT_CLEAN = 0, EXIT_USAGE = 2, EXIT_ENVIRONMENT = 4, EXIT_VIOLATION = 5 
 #define SLOW_STEPS 500u
 #define HART_LIVES 200u
 #define FATAL_TRAPS 200u
+#define WATCHDOG_MILLISECONDS 3000u
+#define MUTANT_MILLISECONDS 300u /* a boot takes ten */
 #define MAX_MUTATIONS 16u
 
 struct options {
     const char *firmware;
     uint64_t runs, pairs, seed;
-    bool slow, bench;
+    bool slow, bench, mutants;
     const char *json;
     struct {
         const char *kind, *argument;
@@ -52,6 +55,7 @@ static const char usage[] =
     "Break the loaded copy of the firmware first, to see that it is noticed:\n"
     "  --drop-csr NAME   --drop-fld N   --drop-fsd N   --swap-fp   --drop-ld N   --drop-sd N\n"
     "  --drop-fence sfence.vma|hfence.gvma|hfence.vvma   --drop-sc   --return SYMBOL   --nop ADDRESS|SYMBOL[+OFFSET]\n"
+    "  --swap \"ADDRESS ADDRESS\"   --mutants: many of them, a line each on the standard input (see mutants.py)\n"
     "\n"
     "Exit code: 0 clean, 5 violations, 4 cannot run, 2 wrong usage.\n";
 
@@ -94,6 +98,8 @@ static int parse_options(int argc, char **argv, struct options *o)
             o->slow = true;
         } else if (strcmp(arg, "--bench") == 0) {
             o->bench = true;
+        } else if (strcmp(arg, "--mutants") == 0) {
+            o->mutants = true;
         } else if (arguments >= 0) {
             if (o->mutations == MAX_MUTATIONS || (arguments == 1 && next == NULL))
                 return bad_usage("too many mutations, or one without its argument");
@@ -203,6 +209,17 @@ static bool write_json(const char *path, const struct findings *findings, const 
     return fclose(out) == 0 && written;
 }
 
+/* Mutants from the standard input, verdicts to the standard output. */
+static int replay_mutants(struct firmware_image *fw, const struct options *o)
+{
+    char why[512];
+    bool done = mutants_run(fw, o->seed, stdin, stdout, why, sizeof(why));
+    if (!done)
+        fprintf(stderr, "switch_replay: %s\n", why);
+    firmware_image_free(fw);
+    return done ? EXIT_CLEAN : EXIT_ENVIRONMENT;
+}
+
 int main(int argc, char **argv)
 {
     static struct firmware_image fw;
@@ -217,7 +234,9 @@ int main(int argc, char **argv)
     bool ready = firmware_image_read(&fw, options.firmware, why, sizeof(why));
     for (unsigned i = 0; ready && i < options.mutations; i++)
         ready = mutate(&fw, options.mutation[i].kind, options.mutation[i].argument, why, sizeof(why));
-    hart_watchdog_start();
+    hart_watchdog_start(options.mutants ? MUTANT_MILLISECONDS : WATCHDOG_MILLISECONDS);
+    if (ready && options.mutants)
+        return replay_mutants(&fw, &options);
     if (!ready || !replay(&fw, &options, &findings, &measured, why, sizeof(why))) {
         fprintf(stderr, "switch_replay: %s\n", why);
         firmware_image_free(&fw);

@@ -64,6 +64,7 @@ hal_fp_save:
     sd t0, WORLD_FCSR_OFFSET(a1)
     RESTORE_FS
     ret
+    unimp                               /* whoever lost the return does not load what was just saved */
     .size hal_fp_save, . - hal_fp_save
 
 /* void hal_fp_load(struct hart *h, const struct world_ctx *ctx) */

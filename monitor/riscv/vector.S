@@ -47,6 +47,7 @@ hal_vector_save:
     vs8r.v v24, (t0)
     RESTORE_VS
     ret
+    unimp
     .size hal_vector_save, . - hal_vector_save
 
 /* void hal_vector_load(struct hart *h, const struct vector_state *state) */
@@ -96,6 +97,7 @@ hal_vector_zero:
     csrw vstart, zero
     RESTORE_VS
     ret
+    unimp
     .size hal_vector_zero, . - hal_vector_zero
 
     .option pop
