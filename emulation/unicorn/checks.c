@@ -180,7 +180,8 @@ static void check_monitor_state(struct checker *c, enum edge edge)
     rule(c, edge, ELEMENT_MONITOR, !f->status_misused, "mstatus inside the monitor",
          "more than FS and VS changed before the status of the next world was loaded");
     rule(c, edge, ELEMENT_MONITOR, !f->units_left_open, "FS and VS inside the monitor", "opened, and not put back");
-    rule(c, edge, ELEMENT_MONITOR, !f->interruptible, "mstatus.MIE inside the monitor", "the monitor could be interrupted");
+    rule(c, edge, ELEMENT_MONITOR, !f->interruptible, "mstatus.MIE inside the monitor",
+         "the monitor could be interrupted");
     rule(c, edge, ELEMENT_MONITOR, !h->off_stack, "stack", "C code ran on something else than its hart's stack");
     if (at != NULL)
         memcpy(&spill, at, sizeof(spill));
@@ -225,13 +226,12 @@ static void check_guest_delegation(struct checker *c, enum edge edge)
          "the guest could wait for ever");
     rule(c, edge, ELEMENT_DELEGATION, (v[SLOT_hcounteren] & ~COUNTEREN_TM) == 0, "hcounteren",
          "the guest could read the hart's counters");
-    rule(c, edge, ELEMENT_DELEGATION, c->without_stateen || v[SLOT_hstateen0] == STATEEN_ENVCFG,
-         "hstateen0",
+    rule(c, edge, ELEMENT_DELEGATION, c->without_stateen || v[SLOT_hstateen0] == STATEEN_ENVCFG, "hstateen0",
          "the guest could reach state that is not switched, or not its own senvcfg");
-    rule(c, edge, ELEMENT_DELEGATION, c->without_stateen || (v[SLOT_hstateen1] | v[SLOT_hstateen2] | v[SLOT_hstateen3]) == 0, "hstateen1..3",
+    rule(c, edge, ELEMENT_DELEGATION,
+         c->without_stateen || (v[SLOT_hstateen1] | v[SLOT_hstateen2] | v[SLOT_hstateen3]) == 0, "hstateen1..3",
          "the guest could reach state that nobody knows");
-    rule(c, edge, ELEMENT_DELEGATION, c->scene->platform.vlenb != 0 || (v[SLOT_mstatus] & STATUS_VS) == 0,
-         "mstatus.VS",
+    rule(c, edge, ELEMENT_DELEGATION, c->scene->platform.vlenb != 0 || (v[SLOT_mstatus] & STATUS_VS) == 0, "mstatus.VS",
          "the guest could use vector registers that are not switched");
     rule(c, edge, ELEMENT_DELEGATION, (v[SLOT_mcountinhibit] & CYCLE_AND_INSTRET) == CYCLE_AND_INSTRET, "mcountinhibit",
          "the host's counters would count what the guest does");
@@ -346,7 +346,8 @@ static void check_boot_fence(struct checker *c, const struct firmware_image *fw)
     const uint32_t fence_r_rw = 0x0230000f;
     uint64_t first = 0, size = 0;
     bool found = false;
-    if (firmware_symbol(fw, "_start", &first, &size) && first >= fw->text_base && first + size <= fw->text_base + fw->text_size) {
+    if (firmware_symbol(fw, "_start", &first, &size) && first >= fw->text_base &&
+        first + size <= fw->text_base + fw->text_size) {
         for (uint64_t at = first; at + sizeof(fence_r_rw) <= first + size; at += 2)
             found |= memcmp(fw->text + (at - fw->text_base), &fence_r_rw, sizeof(fence_r_rw)) == 0;
     }

@@ -115,10 +115,10 @@ struct csr_file {
      * of the next world is loaded; MIE is never set. Set for good by whoever breaks that.
      */
     uint64_t status_at_trap;
-    bool status_loaded;      /* the next world's status is in force: only mtvec may follow */
-    bool status_misused;     /* other bits changed, or something followed */
-    bool units_left_open;    /* FS or VS were not put back */
-    bool interruptible;      /* MIE was set */
+    bool status_loaded;   /* the next world's status is in force: only mtvec may follow */
+    bool status_misused;  /* other bits changed, or something followed */
+    bool units_left_open; /* FS or VS were not put back */
+    bool interruptible;   /* MIE was set */
 };
 
 enum csr_result { CSR_DONE, CSR_ILLEGAL, CSR_UNCLASSIFIED };

@@ -89,15 +89,15 @@ struct emulated_hart {
     /* Called once, when C code reads misa: the first thing that it asks of the hart. */
     void (*before_c)(struct emulated_hart *h);
     const char *boot_memory; /* what before_c found wrong; NULL: nothing */
-    bool off_stack;   /* C code ran with a stack pointer that is not in its hart's stack */
-    bool pause_ends; /* a pause ends the run: several harts share this memory */
+    bool off_stack;          /* C code ran with a stack pointer that is not in its hart's stack */
+    bool pause_ends;         /* a pause ends the run: several harts share this memory */
     /* Fast mode: the trap that is raised at the fault_in-th system instruction from here; 0: none. */
     uint32_t fault_in;
     struct csr_trap fault;
     uint64_t fault_pc; /* where it was raised */
     bool fault_twice;  /* and again at the second system instruction that follows */
-    uint64_t steps;  /* system instructions and stores since the run began */
-    bool redirected; /* pc was set by a trap: start the emulator again */
+    uint64_t steps;    /* system instructions and stores since the run began */
+    bool redirected;   /* pc was set by a trap: start the emulator again */
 
     /* Slow mode: the CSR instruction whose result Unicorn is about to produce. */
     bool lockstep;

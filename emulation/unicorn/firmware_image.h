@@ -23,7 +23,7 @@ enum site_kind {
     SITE_LR,
     SITE_SC,
     SITE_VECTOR, /* instructions of the vector unit */
-    SITE_OTHER /* ecall, ebreak, sret, hlv...: nothing that the switch may execute */
+    SITE_OTHER   /* ecall, ebreak, sret, hlv...: nothing that the switch may execute */
 };
 
 enum csr_op { OP_WRITE = 1, OP_SET = 2, OP_CLEAR = 3 };

@@ -51,7 +51,8 @@ static void move_group(struct emulated_hart *h, const struct site *s, bool store
         hart_take_exception(h, s, 2);
         return;
     }
-    if (!hart_in_ram(address, GROUP_BYTES) || (store && address < h->text_end && address + GROUP_BYTES > h->text_first)) {
+    if (!hart_in_ram(address, GROUP_BYTES) ||
+        (store && address < h->text_end && address + GROUP_BYTES > h->text_first)) {
         hart_end_run(h, STOP_UNMAPPED, s->pc, "vector registers move outside of the monitor's memory");
         return;
     }

@@ -140,8 +140,8 @@ static void check_fresh(struct two_harts *t, enum edge edge, uint64_t opaque, ui
 /* Hart 0 starts hart 1, and goes on. */
 static bool start_other(struct two_harts *t, struct prng *rng, uint64_t entry, uint64_t opaque)
 {
-    static const struct expected_stores msip = {
-        .list = {{.address = UINT64_C(0x02000004), .size = 4, .value = 1}}, .count = 1};
+    static const struct expected_stores msip = {.list = {{.address = UINT64_C(0x02000004), .size = 4, .value = 1}},
+                                                .count = 1};
     struct emulated_hart *h = &t->r.hart;
     turn_to(t, 0);
     hsm_call(t, rng, HSM_HART_START, 1, entry, opaque);
@@ -281,8 +281,8 @@ bool replay_lesser_harts(const struct firmware_image *fw, uint64_t seed, struct 
     hart_run(&h);
     findings_checked(findings, EDGE_BOOT, ELEMENT_MONITOR);
     if (h.stop != STOP_PARKED || strstr(h.console, "cannot start: the hart lacks the Sstc extension") == NULL)
-        findings_add(findings, EDGE_BOOT, ELEMENT_MONITOR, "Sstc", "a hart without it must be refused: %s; console: %.60s",
-                     h.stop_text, h.console);
+        findings_add(findings, EDGE_BOOT, ELEMENT_MONITOR, "Sstc",
+                     "a hart without it must be refused: %s; console: %.60s", h.stop_text, h.console);
     hart_close(&h);
 
     static struct replayer r;
@@ -307,7 +307,8 @@ static void check_report(struct findings *f, struct emulated_hart *h, unsigned h
     uint64_t stack, size, top = 0;
     bool has_stack = firmware_symbol(h->fw, "riscv_fatal_stacks", &stack, &size);
     const char *problem = NULL;
-    snprintf(text, sizeof(text), "touchstone: hart %u: fatal: trap in the monitor, mcause 0x%llx mepc 0x%llx mtval 0x%llx", hart,
+    snprintf(text, sizeof(text),
+             "touchstone: hart %u: fatal: trap in the monitor, mcause 0x%llx mepc 0x%llx mtval 0x%llx", hart,
              (unsigned long long)h->fault.cause, (unsigned long long)h->fault_pc, (unsigned long long)h->fault.tval);
     if (has_stack)
         top = stack + (uint64_t)(hart + 1) * RISCV_FATAL_STACK_SIZE;
@@ -369,7 +370,8 @@ bool replay_fatal_traps(const struct firmware_image *fw, uint64_t seed, uint64_t
         replay_back_to_base(&r);
         clear_console(h);
         /* In turn: any hart that has a stack, and one too many. */
-        unsigned hart = i % 3 == 2 ? RISCV_MAX_HARTS + (unsigned)prng_below(&rng, 8) : (unsigned)prng_below(&rng, RISCV_MAX_HARTS);
+        unsigned hart =
+            i % 3 == 2 ? RISCV_MAX_HARTS + (unsigned)prng_below(&rng, 8) : (unsigned)prng_below(&rng, RISCV_MAX_HARTS);
         h->fault = (struct csr_trap){.cause = prng_below(&rng, 16), .tval = prng_next(&rng)};
         /* Behind the two instructions that the entry needs to point mtvec to the fatal path. */
         h->fault_in = 3 + (uint32_t)prng_below(&rng, 90);

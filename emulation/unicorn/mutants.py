@@ -120,6 +120,11 @@ def read_equivalents(path):
     return out
 
 
+def stale(equivalents, used):
+    """Lines that no surviving mutant needed."""
+    return [key for key in equivalents if key not in used]
+
+
 def judge(replay, firmware, lines):
     """Verdicts of one process: [(survived, by)]."""
     done = subprocess.run([replay, firmware, "--mutants"], input="\n".join(lines) + "\n", stdout=subprocess.PIPE,
@@ -183,7 +188,7 @@ def main():
                      "status": "failed" if verdict == "SURVIVED" else "passed"})
     if not chosen.function:
         bad += [f"{chosen.equivalent}: {name} | {text}: stale: no surviving mutant needs it"
-                for name, text in equivalents if (name, text) not in used]
+                for name, text in stale(equivalents, used)]
     for line in bad:
         print(line)
     for kind, title in (("nop", "instructions left out"), ("swap", "offsets exchanged")):

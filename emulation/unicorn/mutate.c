@@ -319,8 +319,8 @@ static bool swap_offsets(struct firmware_image *fw, const char *where, char *why
 
 int mutation_arguments(const char *kind)
 {
-    static const char *const with[] = {"drop-csr", "drop-fld",   "drop-fsd", "drop-ld",
-                                       "drop-sd",  "drop-fence", "return",   "nop",    "swap"};
+    static const char *const with[] = {"drop-csr",   "drop-fld", "drop-fsd", "drop-ld", "drop-sd",
+                                       "drop-fence", "return",   "nop",      "swap"};
     for (size_t i = 0; i < sizeof(with) / sizeof(with[0]); i++) {
         if (strcmp(kind, with[i]) == 0)
             return 1;

@@ -622,8 +622,8 @@ static bool open_on(struct replayer *r, const struct firmware_image *fw, bool sl
     return true;
 }
 
-static bool open_replayer(struct replayer *r, const struct firmware_image *fw, bool slow, enum lesser lesser, uint64_t seed,
-                          struct findings *findings, char *why, size_t why_size)
+static bool open_replayer(struct replayer *r, const struct firmware_image *fw, bool slow, enum lesser lesser,
+                          uint64_t seed, struct findings *findings, char *why, size_t why_size)
 {
     *r = (struct replayer){.findings = findings, .seed = seed};
     r->checker = (struct checker){.scene = &r->scene, .findings = findings};

@@ -22,7 +22,7 @@ struct replayer {
     struct findings *findings;
 
     bool stop_early; /* the first violation ends walk and pairs */
-    bool usable; /* the TVM could be entered; without that there is nothing to replay */
+    bool usable;     /* the TVM could be entered; without that there is nothing to replay */
     bool in_guest;
     bool waits_for_answer; /* the guest left with a call that the host answers */
     bool guest_dead;       /* took a fatal trap; only going back to the base helps */

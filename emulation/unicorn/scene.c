@@ -172,7 +172,8 @@ static uint64_t boot_garbage(uint64_t at)
 static const char *judge_bss(const struct emulated_hart *h)
 {
     uint64_t first, end, ignored, word;
-    if (!firmware_symbol(h->fw, "__bss_start", &first, &ignored) || !firmware_symbol(h->fw, "__bss_end", &end, &ignored))
+    if (!firmware_symbol(h->fw, "__bss_start", &first, &ignored) ||
+        !firmware_symbol(h->fw, "__bss_end", &end, &ignored))
         return "the firmware has no symbols __bss_start and __bss_end";
     memcpy(&word, hart_peek(h, first - 8, sizeof(word)), sizeof(word));
     if (word != boot_garbage(first - 8))
@@ -209,7 +210,8 @@ static void havoc_before_boot(struct emulated_hart *h)
     h->before_c = look_at_bss;
     h->boot_memory = "C code never begins";
     csr_set(&h->csr, SLOT_mstatus, csr_get(&h->csr, SLOT_mstatus) | STATUS_MIE);
-    if (firmware_symbol(h->fw, "__bss_start", &first, &ignored) && firmware_symbol(h->fw, "__image_end", &end, &ignored)) {
+    if (firmware_symbol(h->fw, "__bss_start", &first, &ignored) &&
+        firmware_symbol(h->fw, "__image_end", &end, &ignored)) {
         for (uint64_t at = first - 8; at + 8 <= end; at += 8) {
             uint64_t word = boot_garbage(at);
             hart_poke(h, at, &word, sizeof(word));

@@ -27,7 +27,7 @@
 
 struct scene {
     struct emulated_hart *hart;
-    uint32_t harts;           /* in the device tree; one, so that no call waits for another, where nothing else is said */
+    uint32_t harts; /* in the device tree; one, so that no call waits for another, where nothing else is said */
     struct platform platform; /* as the firmware found it */
     uint64_t tvm_id;
     uint64_t guest_page; /* physical address of the guest's zero page */
