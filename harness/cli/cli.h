@@ -48,6 +48,7 @@ int cmd_attacks(const struct cli_command *command, int argc, char **argv);
 int cmd_bench(const struct cli_command *command, int argc, char **argv);
 int cmd_check(const struct cli_command *command, int argc, char **argv);
 int cmd_differential(const struct cli_command *command, int argc, char **argv);
+int cmd_corpus(const struct cli_command *command, int argc, char **argv);
 int cmd_dict(const struct cli_command *command, int argc, char **argv);
 int cmd_hunt(const struct cli_command *command, int argc, char **argv);
 int cmd_matrix(const struct cli_command *command, int argc, char **argv);

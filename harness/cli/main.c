@@ -60,6 +60,26 @@ static const struct cli_command commands[] = {
      "  -o FOLDER         where to write; existing files with other content are not overwritten\n"
      "  --force           overwrite\n",
      cmd_seeds},
+    {"corpus", "add|merge|stats|check [options] [PATH...]", "care for collections of traces",
+     "  add --about TEXT [--to FOLDER] [--name NAME] FILE...\n"
+     "                    make seeds of traces: each is replayed, and what it does becomes what it expects. A trace "
+     "that\n"
+     "                    shows a finding, or does the same as one that is there, is not added\n"
+     "  merge PATH... -o FOLDER\n"
+     "                    copy as few of the traces as reach what all of them do\n"
+     "  stats [--json] [PATH...]\n"
+     "                    how many, how large, and how often which call and operation occurs\n"
+     "  check [--json] [FOLDER]\n"
+     "                    names, comments, way through text and binary, expectations, duplicates, and the limits of "
+     "the\n"
+     "                    repository: 400 files, 2 MiB\n\n"
+     "  --to FOLDER       where seeds go (default: corpora/seeds of the source tree)\n"
+     "  --name NAME       of the seed (default: the name of the file)\n"
+     "  --about TEXT      the comment that the seed begins with: what it shows\n"
+     "  -o FOLDER         where copies go; nothing is overwritten\n"
+     "  --json            one JSON object on standard output\n"
+     "PATH and FOLDER are corpora of the source tree when they are left out.\n",
+     cmd_corpus},
     {"dict", "", "dictionary for fuzzers, from the ABI table", "", cmd_dict},
     {"record", "[--force] LOG -o FILE", "log of the QEMU payload to a trace",
      "  -o FILE           where to write; an existing file is not overwritten\n"
