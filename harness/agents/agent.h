@@ -48,6 +48,9 @@ void host_agent(struct agent_step *s);
 /* Operations of the guest on a hart that runs a guest. */
 void guest_agent(struct agent_step *s);
 
+/* A bus master that is no hart: OP_DEVICE_READ and OP_DEVICE_WRITE (device_agent.c). */
+void device_agent(struct agent_step *s);
+
 /* OP_GUEST_EXEC: the guest executes one instruction that accesses memory (guest_exec.c). */
 void guest_exec(struct agent_step *s);
 
@@ -63,7 +66,7 @@ void agent_set_register(struct agent_step *s, uint64_t number, uint64_t value);
  */
 bool host_put(struct agent_step *s, uint64_t address, const uint8_t *bytes, uint64_t len);
 
-/* What happens to a hart whoever runs on it: interrupts, time, console input. */
+/* What happens to a hart whoever runs on it: interrupts, time, console input, what disturbs the monitor's next work. */
 void environment(struct agent_step *s);
 
 /*

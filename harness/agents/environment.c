@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What happens to the machine from outside: interrupt lines, the passage of time, bytes typed at the console. */
+/*
+ * What happens to the machine from outside: interrupt lines, the passage of time, bytes typed at the console; and what
+ * waits for the monitor's next work on a hart: other cores that change host memory, hardware that fails.
+ */
 #include <string.h>
 
 #include "harness/agents/agent.h"
@@ -37,6 +40,9 @@ void environment(struct agent_step *s)
     switch ((enum trace_op_code)s->op->op) {
     case OP_IRQ: interrupt_line(s); return;
     case OP_TIME: machine_advance(s->m, s->a[0] % MAX_TICKS); return;
+    case OP_HOST_RACE: machine_race_word(s->m, s->hart, s->a[0], s->a[1]); return;
+    case OP_HOST_RACE_READ: machine_race_read(s->m, s->hart, (uint32_t)s->a[0], (uint32_t)s->a[1], s->a[2]); return;
+    case OP_FAULT: machine_fault(s->m, s->hart, (enum machine_fault)s->a[0], (uint32_t)s->a[1]); return;
     case OP_CONSOLE_INPUT: console_input(s->m, (uint8_t)s->a[0]); return;
     default: return;
     }

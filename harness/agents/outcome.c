@@ -126,6 +126,7 @@ enum trap_taker agent_ecall(struct agent_step *s, const uint64_t args[6], uint64
     hart->x[A6] = fid;
     hart->x[A7] = eid;
     bool host = !machine_in_guest(s->m, s->hart);
+    machine_copies_repeat(s->m, s->hart, host && (uint32_t)eid == SBI_EID_COVH && COVE_FID(fid) == 7);
     enum trap_taker taker = machine_ecall(s->m, s->hart);
     w->calls++;
 

@@ -18,12 +18,17 @@
 /* Full audits also happen this often during a run: steps per audit, a power of two. */
 #define STEPS_PER_AUDIT 64u
 
+_Static_assert((int)IOPMP_PRESENT == (int)MACHINE_IOPMP_PRESENT && (int)IOPMP_ABSENT == (int)MACHINE_IOPMP_ABSENT &&
+                   (int)IOPMP_REFUSED == (int)MACHINE_IOPMP_REFUSED && (int)IOPMP_STUCK == (int)MACHINE_IOPMP_STUCK,
+               "traces and machine count alike");
+
 struct machine_config world_config_for(const struct trace *t)
 {
     struct machine_config config = machine_default_config();
 
     config.harts = t->harts;
     config.seed = t->seed;
+    config.iopmp = t->iopmp;
     if (t->host_pages != 0)
         config.host_pages = t->host_pages;
     if (t->window_pages != 0) {
@@ -92,6 +97,7 @@ void world_reset(struct world *w)
     memset(w->tvm_id, 0, sizeof(w->tvm_id));
     w->tvm_count = 0;
     w->step = 0;
+    w->device_reached = w->overrun = false;
     memset(&w->finding, 0, sizeof(w->finding));
     oracle_reset(w);
     if (w->twin != NULL)
@@ -150,7 +156,12 @@ static void perform(struct agent_step *s)
     case OP_EXPECT:
     case OP_COUNT: return;
     case OP_CONSOLE_INPUT:
-    case OP_TIME: environment(s); return;
+    case OP_TIME:
+    case OP_HOST_RACE:
+    case OP_HOST_RACE_READ:
+    case OP_FAULT: environment(s); return;
+    case OP_DEVICE_READ:
+    case OP_DEVICE_WRITE: device_agent(s); return;
     case OP_IRQ: /* also reaches a hart that is suspended */
         if (s->m->monitor->hart[s->hart].hsm_state == SBI_HSM_SUSPENDED) {
             environment(s);
@@ -171,6 +182,28 @@ static void perform(struct agent_step *s)
         host_agent(s);
 }
 
+/* What was prepared for the monitor's next work on a hart is for the next operation of that hart. */
+static bool prepares(uint8_t op)
+{
+    return op == OP_HOST_RACE || op == OP_HOST_RACE_READ || op == OP_FAULT;
+}
+
+/* One operation between its oracles, which see host memory as the monitor found it when it first looked. */
+static void act(struct agent_step *s)
+{
+    struct world *w = s->w;
+
+    w->device_reached = false;
+    machine_races_settle(w->machine);
+    oracle_before(w, s->hart, s->op);
+    perform(s);
+    if (!prepares(s->op->op))
+        machine_disturbance_end(w->machine, s->hart);
+    machine_races_hide(w->machine);
+    oracle_after(w, s->hart, s->op);
+    machine_races_show(w->machine);
+}
+
 bool world_step(struct world *w, const struct trace_op *op, struct step_result *result)
 {
     struct step_result seen;
@@ -181,14 +214,12 @@ bool world_step(struct world *w, const struct trace_op *op, struct step_result *
     if (w->finding.found)
         return false;
     s.hart = op->hart % w->machine->config.harts;
-    if (op->op != OP_EXPECT && op->op != OP_NOP) {
+    if (op->op != OP_EXPECT && op->op != OP_NOP && !w->overrun) {
         for (unsigned i = 0; i < 8; i++)
             s.a[i] = world_resolve(w, op, i);
         if (w->twin != NULL)
             ni_before(w, s.hart);
-        oracle_before(w, s.hart, op);
-        perform(&s);
-        oracle_after(w, s.hart, op);
+        act(&s);
         if (s.result->kind == EXPECT_ENTER)
             guest_plant_markers(w, s.hart);
         if (w->twin != NULL && !w->finding.found) {
@@ -197,7 +228,7 @@ bool world_step(struct world *w, const struct trace_op *op, struct step_result *
             ni_after(w, s.hart, s.result, &twin);
         }
     }
-    if (!w->finding.found && (w->step + 1) % STEPS_PER_AUDIT == 0)
+    if (!w->finding.found && !w->overrun && (w->step + 1) % STEPS_PER_AUDIT == 0)
         oracle_audit(w);
     w->step++;
     return !w->finding.found;
@@ -217,6 +248,8 @@ bool world_audit(struct world *w)
 {
     if (w->finding.found)
         return false;
+    if (w->overrun)
+        return true;
     oracle_audit(w);
     /* What an audit sees belongs to the operation before it. */
     if (w->finding.found && w->finding.step > 0)

@@ -57,6 +57,8 @@ struct world {
     struct oracle_state *oracle_state;
     struct world *twin;   /* NI: the world with other secrets; NULL without it */
     bool is_twin;         /* this is it */
+    bool device_reached;  /* in this step a device got at memory that is closed to devices */
+    bool overrun;         /* a device wrote there: nothing after it can be judged, and the world stands still */
     uint64_t ni_x[2][32]; /* NI: registers of the acting hart before the operation, here and in the twin */
 };
 

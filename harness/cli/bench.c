@@ -55,6 +55,7 @@ static bool make_mixed(struct corpus *mixed, const struct corpus *seeds)
         trace.host_pages = parent->machine.host_pages;
         trace.window_pages = parent->machine.window_pages;
         trace.seed = parent->machine.seed;
+        trace.iopmp = parent->machine.iopmp;
         size = trace_encode(&trace, bytes, sizeof(bytes));
         if (!corpus_add(mixed, &trace, bytes, size, NULL))
             return false;

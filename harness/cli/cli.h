@@ -180,6 +180,7 @@ struct trace_machine {
     uint8_t harts;
     uint32_t host_pages, window_pages;
     uint64_t seed;
+    uint8_t iopmp;
 };
 
 struct corpus_entry {

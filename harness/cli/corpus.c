@@ -29,7 +29,7 @@ bool corpus_add(struct corpus *c, const struct trace *t, const uint8_t *bytes, s
     }
     memcpy(entry->bytes, bytes, size);
     entry->size = size;
-    entry->machine = (struct trace_machine){t->harts, t->host_pages, t->window_pages, t->seed};
+    entry->machine = (struct trace_machine){t->harts, t->host_pages, t->window_pages, t->seed, t->iopmp};
     c->count++;
     return true;
 }

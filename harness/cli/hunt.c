@@ -156,7 +156,7 @@ static void settle_machine(struct hunt *h, const struct corpus_entry *parent, bo
 
     trace_decode(t, h->bytes, h->size);
     bool same = t->harts == m->harts && t->host_pages == m->host_pages && t->window_pages == m->window_pages &&
-                t->seed == m->seed;
+                t->seed == m->seed && t->iopmp == m->iopmp;
 
     if (same || (other && machine_welcome(h)))
         return;
@@ -164,6 +164,7 @@ static void settle_machine(struct hunt *h, const struct corpus_entry *parent, bo
     t->host_pages = m->host_pages;
     t->window_pages = m->window_pages;
     t->seed = m->seed;
+    t->iopmp = m->iopmp;
     trace_canonical(t); /* operations of harts that are gone move to others */
     h->size = trace_encode(t, h->bytes, sizeof(h->bytes));
 }

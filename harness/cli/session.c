@@ -11,7 +11,7 @@
 bool same_machine(const struct machine_config *a, const struct machine_config *b)
 {
     return a->harts == b->harts && a->host_pages == b->host_pages && a->window_pages == b->window_pages &&
-           a->seed == b->seed;
+           a->seed == b->seed && a->iopmp == b->iopmp;
 }
 
 struct world *pool_take(struct world_pool *pool, const struct trace *t)

@@ -36,7 +36,8 @@ void shorten_begin(struct shortener *s)
 static bool equal_traces(const struct trace *a, const struct trace *b)
 {
     return a->harts == b->harts && a->host_pages == b->host_pages && a->window_pages == b->window_pages &&
-           a->seed == b->seed && a->count == b->count && memcmp(a->op, b->op, a->count * sizeof(a->op[0])) == 0;
+           a->seed == b->seed && a->iopmp == b->iopmp && a->count == b->count &&
+           memcmp(a->op, b->op, a->count * sizeof(a->op[0])) == 0;
 }
 
 /* Does the trial show the same? */

@@ -194,6 +194,11 @@ static bool plain_machine(struct shortener *s)
         s->trial.seed = 0;
         changed |= shorten_accept(s);
     }
+    if (s->best.iopmp != IOPMP_PRESENT) {
+        shorten_begin(s);
+        s->trial.iopmp = IOPMP_PRESENT;
+        changed |= shorten_accept(s);
+    }
     if (s->best.window_pages != 0) {
         shorten_begin(s);
         s->trial.window_pages = 0;

@@ -130,6 +130,7 @@ static void mutate(struct trace *t, unsigned rounds, struct random *random)
     t->harts = harts;
     t->host_pages = t->window_pages = 0;
     t->seed = 0;
+    t->iopmp = IOPMP_PRESENT;
 }
 
 void interleave_compose(struct trace *out, const struct trace *const *from, size_t count, uint32_t harts, uint64_t seed)
@@ -142,6 +143,7 @@ void interleave_compose(struct trace *out, const struct trace *const *from, size
     out->harts = (uint8_t)harts;
     out->host_pages = out->window_pages = 0;
     out->seed = 0;
+    out->iopmp = IOPMP_PRESENT;
     out->count = 0;
     trace_drop_schedule(out);
     if (kind < 4 && one->count != 0) {

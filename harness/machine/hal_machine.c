@@ -161,6 +161,13 @@ void hal_pmp_write(struct hart *h, unsigned index, uint8_t config, uint64_t addr
     emit(m, EVENT_PMP_WRITE, h->id, index, config, addr);
     if (index >= PMP_ENTRIES)
         violation_unwind(m, h->id, VIOLATION_BAD_ACCESS, "write of a PMP entry that does not exist");
+    struct hart_private *p = &m->private->hart[h->id];
+    bool fails = p->closing && disturb_fails(m, h->id, MACHINE_FAULT_PMP);
+    p->pmp_failed = (uint16_t)((p->pmp_failed & ~(1u << index)) | (fails ? 1u << index : 0));
+    if (fails) { /* it opens everything, or nothing when that was asked for */
+        config = (config & PMP_R) != 0 ? 0 : PMP_NAPOT | PMP_R | PMP_W | PMP_X;
+        addr = UINT64_MAX;
+    }
     if (pmp_write(m, h->id, index, config, addr))
         m->hart[h->id].pmp_unfenced = true;
 }
@@ -173,6 +180,36 @@ void hal_pmp_read(struct hart *h, unsigned index, uint8_t *config, uint64_t *add
         violation_unwind(m, h->id, VIOLATION_BAD_ACCESS, "read of a PMP entry that does not exist");
     *config = m->hart[h->id].pmpcfg[index];
     *addr = m->hart[h->id].pmpaddr[index];
+}
+
+bool machine_pmp_failed(const struct machine *m, uint32_t h)
+{
+    return m->private->hart[h].pmp_failed != 0;
+}
+
+static struct machine *iopmp_entry(struct hart *h, unsigned index)
+{
+    struct machine *m = step(h);
+
+    if (index >= m->monitor->platform.iopmp_entries)
+        violation_unwind(m, h->id, VIOLATION_BAD_ACCESS, "an IOPMP entry that does not exist was used");
+    return m;
+}
+
+void hal_iopmp_write(struct hart *h, unsigned index, uint8_t config, uint64_t addr)
+{
+    struct machine *m = iopmp_entry(h, index);
+
+    emit(m, EVENT_IOPMP_WRITE, h->id, index, config, addr);
+    iopmp_write(m, index, config, addr);
+}
+
+void hal_iopmp_read(struct hart *h, unsigned index, uint8_t *config, uint64_t *addr)
+{
+    const struct machine *m = iopmp_entry(h, index);
+
+    *config = m->iopmpcfg[index];
+    *addr = m->iopmpaddr[index];
 }
 
 /* --- translation roots and fences ------------------------------------------------------------------------------- */
@@ -275,7 +312,11 @@ void hal_untrusted_read(struct hart *h, void *dst, struct nonconf_addr addr, siz
     const uint8_t *at = host_bytes(m, h->id, addr.value, len);
 
     emit(m, EVENT_UNTRUSTED_READ, h->id, addr.value, len, 0);
+    if (m->private->raced_count != 0)
+        disturb_before_read(m, h->id, addr.value, len);
     sanitize_racy_read(dst, at, len);
+    if (m->private->hart[h->id].disturbance.active)
+        disturb_after_read(m, h->id, addr.value, len);
 }
 
 void hal_untrusted_write(struct hart *h, struct nonconf_addr addr, const void *src, size_t len)
@@ -284,6 +325,8 @@ void hal_untrusted_write(struct hart *h, struct nonconf_addr addr, const void *s
     uint8_t *at = host_bytes(m, h->id, addr.value, len);
 
     emit(m, EVENT_UNTRUSTED_WRITE, h->id, addr.value, len, 0);
+    if (m->private->raced_count != 0)
+        disturb_before_write(m, addr.value, len);
     sanitize_check_initialised(src, len);
     memory_mark_pointer(m, at, len);
     sanitize_racy_write(at, src, len);

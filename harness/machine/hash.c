@@ -162,6 +162,22 @@ static uint64_t hash_monitor(uint64_t hash, const struct machine *m)
 
 /* --- everything ------------------------------------------------------------------------------------------------- */
 
+/* What waits for the monitor decides what happens next. */
+static uint64_t hash_disturbance(uint64_t hash, const struct hart_private *p)
+{
+    const struct disturbance *d = &p->disturbance;
+
+    hash = mix(hash, p->pmp_failed);
+    for (uint32_t i = 0; i < d->races; i++) {
+        const struct race *r = &d->race[i];
+        hash = mix(hash, r->armed | (uint64_t)r->counts << 1 | (uint64_t)r->skip << 2 | (uint64_t)r->word << 34);
+        hash = mix(mix(hash, r->address), r->value);
+    }
+    for (uint32_t i = 0; i < MACHINE_FAULTS; i++)
+        hash = mix(hash, d->fault[i].armed | (uint64_t)d->fault[i].skip << 1);
+    return hash;
+}
+
 static uint64_t state_hash(const struct machine *m, bool free_frames)
 {
     uint64_t hash = mix(m->config.seed, m->config.harts | (uint64_t)m->config.host_pages << 32);
@@ -171,7 +187,11 @@ static uint64_t state_hash(const struct machine *m, bool free_frames)
     for (uint32_t i = 0; i < m->config.harts; i++) {
         hash = hash_hart(hash, &m->hart[i]);
         hash = mix(hash, m->msip[i] | (uint64_t)m->locks_held[i] << 1);
+        hash = hash_disturbance(hash, &m->private->hart[i]);
     }
+    hash = mix(hash, m->config.iopmp);
+    for (uint32_t i = 0; i < MACHINE_IOPMP_ENTRIES; i++)
+        hash = mix(mix(hash, m->iopmpcfg[i]), m->iopmpaddr[i]);
     hash = mix(hash, m->time);
     hash = mix(hash, m->halted | (uint64_t)m->reset_type << 32);
     hash = mix(hash, m->reset_reason | (uint64_t)m->reset_count << 32);

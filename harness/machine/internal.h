@@ -75,6 +75,33 @@ struct pmp_range {
     uint8_t perm;
 };
 
+/* What waits for the monitor on a hart: see disturb.c. */
+struct race {
+    bool armed;
+    bool counts; /* by number of reads, and flips; else by address, and stores */
+    uint32_t skip, word;
+    uint64_t address, value;
+};
+
+struct waiting_fault {
+    bool armed;
+    uint32_t skip;
+};
+
+struct disturbance {
+    bool active;
+    uint32_t races;
+    struct race race[MACHINE_RACES];
+    struct waiting_fault fault[MACHINE_FAULTS];
+};
+
+/* A store of another core that came between two reads of the monitor. */
+#define MACHINE_RACED 8u
+struct raced {
+    uint64_t address;
+    uint8_t before[8], after[8];
+};
+
 /* Per hart, restored by a reset like struct machine_hart. */
 struct hart_private {
     struct pmp_range pmp[PMP_ENTRIES];
@@ -84,6 +111,10 @@ struct hart_private {
     uint64_t fences;       /* hal_fence_all since power-on */
     uint64_t fetch_fences; /* hal_fence_i since power-on */
     uint8_t fences_seen;   /* of the three that a changed PMP entry or hgatp asks for, one by one: mmode.h */
+    bool closing;          /* is being closed off: boot, start or resume */
+    uint16_t pmp_failed;   /* bit per PMP entry that did not take what was written last */
+    bool copies_repeat;
+    struct disturbance disturbance;
 };
 
 /* How harts share the monitor. */
@@ -121,6 +152,8 @@ struct machine_private {
     struct schedule *schedule;     /* MACHINE_FIBERS */
     const struct mmode_port *port; /* who executes M-mode; NULL: the monitor that is linked in */
     bool violated;                 /* somebody has taken machine.violation to write to it */
+    struct raced raced[MACHINE_RACED];
+    uint32_t raced_count;
 };
 
 /* --- memory.c --------------------------------------------------------------------------------------------------- */
@@ -210,6 +243,21 @@ uint8_t pmp_access(const struct machine *m, uint32_t h, uint64_t pa, uint64_t le
 
 /* What every access within the page may do; false when that is not the same for all of the page. */
 bool pmp_page(const struct machine *m, uint32_t h, uint64_t pa_page, uint8_t *perm);
+
+/* --- iopmp.c ---------------------------------------------------------------------------------------------------- */
+
+void iopmp_power_on(struct machine *m);
+void iopmp_write(struct machine *m, unsigned index, uint8_t config, uint64_t addr);
+
+/* --- disturb.c -------------------------------------------------------------------------------------------------- */
+
+/* Around each access of the monitor to host memory, on a hart where something waits or has happened. */
+void disturb_before_read(struct machine *m, uint32_t h, uint64_t address, uint64_t len);
+void disturb_after_read(struct machine *m, uint32_t h, uint64_t address, uint64_t len);
+void disturb_before_write(struct machine *m, uint64_t address, uint64_t len);
+
+/* Does this use of a place fail? Counts it. */
+bool disturb_fails(struct machine *m, uint32_t h, enum machine_fault place);
 
 /* --- tlb.c ------------------------------------------------------------------------------------------------------ */
 
@@ -344,7 +392,11 @@ static inline void emit(struct machine *m, enum machine_event_kind kind, uint32_
         return;
     struct machine_event event = {.kind = kind, .hart = h, .a = a, .b = b, .c = c};
     redzone_lift(m);
+    if (m->private->raced_count != 0)
+        machine_races_hide(m);
     m->on_event(m->event_data, &event);
+    if (m->private->raced_count != 0)
+        machine_races_show(m);
     redzone_restore(m);
 }
 

@@ -32,7 +32,7 @@ static bool config_valid(const struct machine_config *c)
     if (c->host_pages == 0 || c->host_pages > MAX_HOST_PAGES)
         return false;
     return c->window_pages != 0 && (c->window_pages & (c->window_pages - 1)) == 0 &&
-           c->window_pages <= MAX_WINDOW_PAGES;
+           c->window_pages <= MAX_WINDOW_PAGES && c->iopmp <= MACHINE_IOPMP_STUCK;
 }
 
 /* --- power-on --------------------------------------------------------------------------------------------------- */
@@ -139,6 +139,7 @@ static bool boot_port(struct machine *m)
 
 static bool boot(struct machine *m)
 {
+    bool absent = m->config.iopmp == MACHINE_IOPMP_ABSENT || m->config.iopmp == MACHINE_IOPMP_REFUSED;
     struct platform platform = {
         .ram_base = MACHINE_MONITOR_BASE,
         .ram_size = ram_end(&m->config) - MACHINE_MONITOR_BASE,
@@ -152,11 +153,14 @@ static bool boot(struct machine *m)
         .vlenb = MACHINE_VLENB,
         .gstage_mode = GSTAGE_SV48X4,
         .vmid_bits = 14,
+        .iopmp_entries = absent ? 0 : MACHINE_IOPMP_ENTRIES,
+        .open_to_devices = m->config.iopmp == MACHINE_IOPMP_ABSENT,
         .machine = m,
     };
 
     for (uint32_t h = 0; h < m->config.harts; h++)
         power_on(m, h);
+    iopmp_power_on(m);
     if (!monitor_init(m->monitor, &platform))
         return false;
     /* The boot hart goes last, as on hardware: it waits until the others are closed off. */
@@ -228,6 +232,9 @@ void machine_reset(struct machine *m)
     memcpy(m->hart, was->hart, harts * sizeof(m->hart[0]));
     memcpy(p->hart, p->hart_at_boot, harts * sizeof(p->hart[0]));
     memcpy(m->msip, was->msip, sizeof(m->msip));
+    memcpy(m->iopmpcfg, was->iopmpcfg, sizeof(m->iopmpcfg));
+    memcpy(m->iopmpaddr, was->iopmpaddr, sizeof(m->iopmpaddr));
+    p->raced_count = 0;
     memcpy(m->locks_held, was->locks_held, sizeof(m->locks_held));
     m->time = was->time;
     m->halted = was->halted;

@@ -36,11 +36,22 @@
 #define MACHINE_DEFAULT_WINDOW_PAGES 1024u
 #define MACHINE_ENTRY MACHINE_HOST_BASE /* where the boot hart enters the host */
 
+/* How bus masters are kept out of closed memory. */
+enum machine_iopmp {
+    MACHINE_IOPMP_PRESENT, /* an IOPMP that takes what it is told */
+    MACHINE_IOPMP_ABSENT,  /* none, and the platform's description accepts that */
+    MACHINE_IOPMP_REFUSED, /* none, and it does not */
+    MACHINE_IOPMP_STUCK    /* one entry, chosen by the seed, keeps what it held at power-on */
+};
+
+#define MACHINE_IOPMP_ENTRIES 8u
+
 struct machine_config {
     uint32_t harts;        /* 1..MONITOR_MAX_HARTS */
     uint32_t host_pages;   /* host RAM from MACHINE_HOST_BASE */
     uint32_t window_pages; /* a power of two, at MACHINE_WINDOW_BASE; RAM between host RAM and window is absent */
     uint64_t seed;         /* what reset leaves in registers, unused PMP entries and memory */
+    uint8_t iopmp;         /* enum machine_iopmp */
 };
 
 enum privilege { PRIV_U = 0, PRIV_S = 1, PRIV_M = 3 };
@@ -116,7 +127,8 @@ enum machine_event_kind {
     EVENT_IPI,           /* a: target */
     EVENT_ENTER_MONITOR, /* a: cause */
     EVENT_LEAVE_MONITOR, /* a: 1 when a guest runs next */
-    EVENT_RESET          /* a: type, b: reason */
+    EVENT_RESET,         /* a: type, b: reason */
+    EVENT_IOPMP_WRITE    /* a: entry, b: config, c: address */
 };
 
 struct machine_event {
@@ -158,6 +170,8 @@ struct machine {
     struct machine_hart hart[MONITOR_MAX_HARTS];
     struct trap taken[MONITOR_MAX_HARTS]; /* the trap of each hart that M-mode took last */
     bool msip[MONITOR_MAX_HARTS];
+    uint8_t iopmpcfg[MACHINE_IOPMP_ENTRIES];
+    uint64_t iopmpaddr[MACHINE_IOPMP_ENTRIES];
     uint64_t time; /* advances by one per trap, or by machine_advance */
     bool halted;   /* a system reset was asked for: harts do nothing until machine_reset */
     uint32_t reset_type, reset_reason;
@@ -258,6 +272,57 @@ void machine_hfence_gvma(struct machine *m, uint32_t h, bool all_gpa, uint64_t g
 
 /* Let time pass. */
 void machine_advance(struct machine *m, uint64_t ticks);
+
+/*
+ * A bus master that is no hart accesses `width` (1, 2, 4, 8) bytes at physical address `pa`: IOPMP decides. False when it
+ * is refused, misaligned, or nothing is there. What is neither host RAM nor window reads as 0 and swallows stores.
+ */
+bool machine_device_access(struct machine *m, uint64_t pa, bool store, unsigned width, uint64_t *value);
+
+/* What a bus master may do with the whole of [pa, pa+len): PMP_R | PMP_W | PMP_X. */
+uint8_t machine_iopmp_check(const struct machine *m, uint64_t pa, uint64_t len);
+
+/* --- disturbances, prepared for the next work of the monitor on a hart ------------------------------------------ */
+
+/*
+ * As soon as the monitor, on hart `h`, has read the word of host memory at `address`, another core stores `value` there;
+ * or, after `skip` reads that pass, the word number `word` of the read (modulo its length) changes in the bits of `flip`.
+ * At most MACHINE_RACES wait on a hart; what comes on top is ignored.
+ */
+#define MACHINE_RACES 4u
+void machine_race_word(struct machine *m, uint32_t h, uint64_t address, uint64_t value);
+void machine_race_read(struct machine *m, uint32_t h, uint32_t skip, uint32_t word, uint64_t flip);
+
+/* Places where hardware may fail in a way that hal.h allows. */
+enum machine_fault {
+    MACHINE_FAULT_PMP, /* of a hart that starts or resumes: the entry takes the opposite of what is written */
+    MACHINE_FAULTS
+};
+
+/* After `skip` uses that work, the next one at `place` on hart `h` fails. */
+void machine_fault(struct machine *m, uint32_t h, enum machine_fault place, uint32_t skip);
+
+bool machine_fault_waits(const struct machine *m, uint32_t h, enum machine_fault place);
+
+/* Did a PMP entry of this hart not take what was written last? */
+bool machine_pmp_failed(const struct machine *m, uint32_t h);
+
+/* Nothing waits on hart `h` any more. */
+void machine_disturbance_end(struct machine *m, uint32_t h);
+
+/*
+ * The call on hart `h` may by its contract copy the same bytes more than once, and judge each copy by itself. A race then
+ * ends before the bytes are copied again: what was there first is put back.
+ */
+void machine_copies_repeat(struct machine *m, uint32_t h, bool repeat);
+
+/*
+ * Host memory as if the stores of races so far came after the monitor's work, for observers; and as it is. Observers of
+ * events are shown the former anyway. machine_races_settle: what is there now is what counts from here on.
+ */
+void machine_races_hide(struct machine *m);
+void machine_races_show(struct machine *m);
+void machine_races_settle(struct machine *m);
 
 /* --- inspection, for oracles and agents that look without touching --------------------------------------- */
 

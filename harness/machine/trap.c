@@ -247,10 +247,12 @@ static void wake(struct machine *m, uint32_t h)
     const struct mmode_port *port = m->private->port;
 
     enter(m, h, TRAP_INTERRUPT | IRQ_MSI);
+    m->private->hart[h].closing = true;
     if (port != NULL)
         port->wake(port->data, m, h);
     else if (monitor_hart_wake(&m->monitor->hart[h]))
         m->hart[h].parked = false;
+    m->private->hart[h].closing = false;
     leave(m, h, false);
 }
 

@@ -103,6 +103,12 @@ static void check_pmp(struct world *w, uint32_t h, bool guest)
     }
 }
 
+/* The hardware did not take what the monitor wrote, and so the hart stays parked: nobody runs under its entries. */
+static bool may_not_run(const struct world *w, uint32_t h)
+{
+    return machine_pmp_failed(w->machine, h) && w->machine->hart[h].parked;
+}
+
 /*
  * Look again only when the entries differ from those that were judged last for the same kind of world. The verdict
  * depends on nothing else, so it is kept across resets.
@@ -111,6 +117,9 @@ static void check_pmp_if_changed(struct world *w, uint32_t h)
 {
     const struct machine_hart *hart = &w->machine->hart[h];
     bool guest = machine_in_guest(w->machine, h);
+
+    if (may_not_run(w, h))
+        return;
     struct pmp_verdict *good = &w->oracle_state->pmp[h][guest];
 
     if (good->known && memcmp(good->config, hart->pmpcfg, sizeof(hart->pmpcfg)) == 0 &&
@@ -222,7 +231,8 @@ void access_after(struct world *w)
 void access_audit(struct world *w)
 {
     for (uint32_t h = 0; h < w->machine->config.harts && !w->finding.found; h++) {
-        check_pmp(w, h, machine_in_guest(w->machine, h));
+        if (!may_not_run(w, h))
+            check_pmp(w, h, machine_in_guest(w->machine, h));
         check_tlb(w, h);
     }
 }

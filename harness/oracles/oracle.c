@@ -304,6 +304,7 @@ static void judge_state(struct world *w)
         result_after(w);
     }
     access_after(w);
+    devices_after(w);
     transition_sync(w);
     machine_changes_clear(w->machine);
 }
@@ -314,6 +315,10 @@ void oracle_after(struct world *w, uint32_t hart, const struct trace_op *op)
     (void)op;
     if (w->oracles == 0)
         return;
+    if (w->overrun) {
+        devices_after(w); /* what else there is to see is the device's doing */
+        return;
+    }
     see_call(w);
     secret_trap_to_host(w);
     liv_after(w);
@@ -335,4 +340,5 @@ void oracle_audit(struct world *w)
         return;
     own_audit(w);
     access_audit(w);
+    devices_audit(w);
 }

@@ -14,6 +14,7 @@
  *   life.c         lives of TVMs
  *   fences.c       what the calls so far say about fences
  *   access.c       PMP and translation caches: nobody reaches what the records deny
+ *   devices.c      IOPMP: no device does either
  *   registers.c    registers across a world switch: the host's
  *   guest_registers.c, confinement.c   the guest's, and how a guest is confined; images.c compares
  *   pending.c      what a vCPU that left waits for, what it finds when it goes on, accesses to emulated devices
@@ -193,6 +194,13 @@ struct pmp_verdict {
     uint64_t addr[PMP_ENTRIES];
 };
 
+/* IOPMP entries that were found good. */
+struct iopmp_verdict {
+    bool known;
+    uint8_t config[MACHINE_IOPMP_ENTRIES];
+    uint64_t addr[MACHINE_IOPMP_ENTRIES];
+};
+
 /* Who is told of page records that changed. */
 enum { FRESH_OWN, FRESH_REF, FRESH_COUNT };
 
@@ -258,6 +266,7 @@ struct oracle_state {
     uint32_t written_count;
 
     struct pmp_verdict pmp[MONITOR_MAX_HARTS][2]; /* by whether a guest runs */
+    struct iopmp_verdict iopmp;
 
     struct vcpu_history *vcpu;                  /* by vCPU frame */
     struct world_image host[MONITOR_MAX_HARTS]; /* host of a hart that runs a guest, at its run call */
@@ -318,6 +327,10 @@ void transition_sync(struct world *w);
 /* access.c */
 void access_after(struct world *w);
 void access_audit(struct world *w);
+
+/* devices.c */
+void devices_after(struct world *w);
+void devices_audit(struct world *w);
 
 /* registers.c */
 void registers_enter(struct world *w, uint32_t hart, struct entry *e);

@@ -220,7 +220,8 @@ void ord_event(struct world *w, const struct machine_event *e)
     case EVENT_VSATP_WRITE:
     case EVENT_UNTRUSTED_WRITE:
     case EVENT_IPI:
-    case EVENT_RESET: return;
+    case EVENT_RESET:
+    case EVENT_IOPMP_WRITE: return;
     }
 }
 

@@ -459,6 +459,17 @@ static void follow(struct world *w, uint32_t hart, const struct ref_entry *e)
     follow_frames(w);
 }
 
+bool ref_names_clean(const uint64_t *x)
+{
+    uint64_t eid = x[17];
+    uint32_t word = (uint32_t)x[16];
+    bool cove = eid == SBI_EID_COVH || eid == SBI_EID_COVI || eid == SBI_EID_COVG;
+
+    if (eid > UINT32_MAX || (x[16] != word && x[16] != (uint64_t)(int64_t)(int32_t)word))
+        return false;
+    return !cove || ((word >> 16 & 0x3ffu) == 0 && word >> 26 <= 1);
+}
+
 uint16_t ref_call_name(bool guest, const uint64_t *x)
 {
     uint64_t eid = x[17];
@@ -466,9 +477,7 @@ uint16_t ref_call_name(bool guest, const uint64_t *x)
     bool cove = eid == SBI_EID_COVH || eid == SBI_EID_COVI || eid == SBI_EID_COVG;
     const struct abi_call *call;
 
-    if (eid > UINT32_MAX || (x[16] != word && x[16] != (uint64_t)(int64_t)(int32_t)word))
-        return CALL_none;
-    if (cove && ((word >> 16 & 0x3ffu) != 0 || word >> 26 > 1))
+    if (!ref_names_clean(x))
         return CALL_none;
     call = abi_call_by_number(guest, eid, cove ? word & 0xffffu : word);
     return call != NULL && call->served ? call->id : CALL_none;
@@ -482,7 +491,11 @@ static void see_awake(struct world *w)
     struct ref *r = ref_of(w);
 
     for (uint32_t i = 0; i < w->machine->config.harts; i++) {
-        if (r->hart[i].hsm != SBI_HSM_SUSPENDED || w->machine->monitor->hart[i].hsm_state != SBI_HSM_STARTED)
+        uint32_t now = w->machine->monitor->hart[i].hsm_state;
+        /* Where the hardware did not take its entries it stays on the way. */
+        if (r->hart[i].hsm == SBI_HSM_SUSPENDED && now == SBI_HSM_RESUME_PENDING && machine_pmp_failed(w->machine, i))
+            r->hart[i].hsm = SBI_HSM_RESUME_PENDING;
+        if ((r->hart[i].hsm != SBI_HSM_SUSPENDED && r->hart[i].hsm != SBI_HSM_START_PENDING) || now != SBI_HSM_STARTED)
             continue;
         r->hart[i].hsm = SBI_HSM_STARTED;
         r->hart[i].seen = r->fence;

@@ -207,6 +207,9 @@ struct ref *ref_of(const struct world *w);
 /* Id of the served call that a7 and a6 in `x` name for this caller, CALL_none when they name none. */
 uint16_t ref_call_name(bool guest, const uint64_t *x);
 
+/* Do the extension and function words hold a name and nothing else? */
+bool ref_names_clean(const uint64_t *x);
+
 /* vCPU `vcpu` of `t` runs on `hart` from now on. */
 void ref_guest_entered(struct ref *r, uint32_t hart, struct ref_tvm *t, uint32_t vcpu);
 /* The vCPU on `hart` has left it and is in `state` now. */

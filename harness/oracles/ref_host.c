@@ -68,6 +68,10 @@ static struct ref_answer hart_start(const struct host *c)
         return answer_error(SBI_ERR_ALREADY_AVAILABLE);
     if (!HOLDS(start_address, ref_host_range(c->w, c->a[1], 2, 2)))
         return answer_error(SBI_ERR_INVALID_ADDRESS);
+    if (machine_fault_waits(c->w->machine, (uint32_t)c->a[0], MACHINE_FAULT_PMP)) {
+        target->hsm = SBI_HSM_START_PENDING; /* the hardware will not let it be closed off */
+        return answer_value(0);
+    }
     /* It starts within this call on the simulated machine, up to date with the fence. */
     target->hsm = SBI_HSM_STARTED;
     target->seen = c->r->fence;
@@ -555,6 +559,12 @@ struct ref_answer ref_host_call(struct world *w, uint32_t hart, const uint64_t *
     const struct host *c = &call;
     const struct platform *p = &w->machine->monitor->platform;
     uint16_t id = ref_call_name(false, x);
+
+    uint8_t iopmp = w->machine->config.iopmp;
+    bool closed = iopmp == MACHINE_IOPMP_PRESENT || iopmp == MACHINE_IOPMP_ABSENT;
+    bool covh = x[17] == SBI_EID_COVH && ref_names_clean(x) && id != CALL_covh_get_tsm_info;
+    if (covh && !HOLDS(devices_closed, closed))
+        return answer_error(SBI_ERR_FAILED);
 
     switch (id) {
     case CALL_none: return answer_error(SBI_ERR_NOT_SUPPORTED);

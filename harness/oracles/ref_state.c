@@ -33,7 +33,9 @@ bool ref_window_range(const struct world *w, uint64_t base, uint64_t pages, uint
 
 bool ref_online(const struct ref *r, uint32_t hart)
 {
-    return r->hart[hart].hsm == SBI_HSM_STARTED || r->hart[hart].hsm == SBI_HSM_SUSPENDED;
+    /* A hart on its way out of suspension counts; one that the hardware keeps there holds up fences for ever. */
+    return r->hart[hart].hsm == SBI_HSM_STARTED || r->hart[hart].hsm == SBI_HSM_SUSPENDED ||
+           r->hart[hart].hsm == SBI_HSM_RESUME_PENDING;
 }
 
 bool ref_frame_free(const struct world *w, uint32_t frame)

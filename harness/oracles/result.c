@@ -219,16 +219,19 @@ static bool may_be_accepted(const struct world *w, const struct host_call *c)
 
 static void check_tsm_info(struct world *w, uint64_t address)
 {
-    const struct tsm_info expected = {.tsm_state = TSM_READY,
-                                      .tsm_impl_id = TSM_IMPL_ID,
-                                      .tsm_version = TSM_VERSION,
-                                      .tsm_capabilities = TSM_CAP_MEMORY_ALLOCATION | TSM_CAP_PROMOTE_TVM,
-                                      .tvm_state_pages = TVM_STATE_PAGES,
-                                      .tvm_max_vcpus = TVM_MAX_VCPUS,
-                                      .tvm_vcpu_state_pages = TVM_VCPU_STATE_PAGES};
-    const uint8_t *bytes = machine_peek(w->machine, address, sizeof(expected));
+    const struct tsm_info ready = {.tsm_state = TSM_READY,
+                                   .tsm_impl_id = TSM_IMPL_ID,
+                                   .tsm_version = TSM_VERSION,
+                                   .tsm_capabilities = TSM_CAP_MEMORY_ALLOCATION | TSM_CAP_PROMOTE_TVM,
+                                   .tvm_state_pages = TVM_STATE_PAGES,
+                                   .tvm_max_vcpus = TVM_MAX_VCPUS,
+                                   .tvm_vcpu_state_pages = TVM_VCPU_STATE_PAGES};
+    const struct tsm_info loaded = {.tsm_state = TSM_LOADED};
+    uint8_t iopmp = w->machine->config.iopmp;
+    bool serves = iopmp == MACHINE_IOPMP_PRESENT || iopmp == MACHINE_IOPMP_ABSENT;
+    const uint8_t *bytes = machine_peek(w->machine, address, sizeof(ready));
 
-    if (bytes == NULL || memcmp(bytes, &expected, sizeof(expected)) != 0)
+    if (bytes == NULL || memcmp(bytes, serves ? &ready : &loaded, sizeof(ready)) != 0)
         oracle_report(w, ORACLE_OWN, S4_ABI, "tsm-info", "what get_tsm_info wrote is not what this monitor is");
 }
 

@@ -37,6 +37,7 @@ static void read_trace(struct trace *t, const uint8_t *data, size_t size)
     t->harts = some_harts(t->harts);
     t->host_pages = t->window_pages = 0;
     t->seed = 0;
+    t->iopmp = IOPMP_PRESENT;
     if (!t->overlap)
         t->schedule_seed = DEFAULT_SEED;
     t->overlap = true;

@@ -348,6 +348,7 @@ static void run_trace(const char *name, const struct trace *t)
     struct world *spare = world_create(&config, 0);
     void (*on_event)(void *, const struct machine_event *) = w != NULL ? w->machine->on_event : NULL;
     bool good = true;
+    bool prepared[MONITOR_MAX_HARTS] = {false};
     char why[160];
 
     if (w == NULL || scout == NULL || spare == NULL)
@@ -358,13 +359,16 @@ static void run_trace(const char *name, const struct trace *t)
 
         if (op->op == OP_EXPECT)
             continue;
-        bool call = is_call(w, op);
+        /* What was prepared to happen within this call would happen within the first one that fails. */
+        bool disturbed = prepared[op->hart % config.harts];
+        prepared[op->hart % config.harts] = op->op == OP_HOST_RACE || op->op == OP_HOST_RACE_READ || op->op == OP_FAULT;
+        bool call = !disturbed && is_call(w, op);
         bool guest = machine_in_guest(w->machine, op->hart % config.harts);
         count_uses(scout, op, &seen);
         uses[FAULT_slots] = creates(op) && seen.kind == EXPECT_RESULT && seen.error == SBI_SUCCESS;
         if (call && (!guest || seen.kind == EXPECT_RESULT))
             good = fail_all(w, op, uses, name);
-        else if (guest)
+        else if (guest && !disturbed)
             fail_all_elsewhere(spare, t, i, uses, name);
         w->machine->on_event = on_event;
         if (!good)

@@ -6,6 +6,7 @@
  */
 #include "harness/tests/test.h"
 #include "harness/tests/world_kit.h"
+#include "monitor/core/isolation.h"
 
 static struct platform right;
 static struct monitor *memory;
@@ -32,6 +33,26 @@ static void counts_and_modes_have_limits(void)
     REFUSED(p.vmid_bits = 15);
     REFUSED(p.reserve_pages = p.window_pages + 1);
     REFUSED(p.vlenb = VECTOR_VLENB_MAX + 1);
+}
+
+/* The boot of a machine whose IOPMP has too few entries, or none and no excuse, ends without TVMs. */
+static void devices_are_closed_off_or_nobody_is_served(void)
+{
+    struct world *w = kit_world_of(1, 0);
+    struct hart *h = &w->machine->monitor->hart[0];
+    struct platform *p = &w->machine->monitor->platform;
+
+    CHECK(isolation_close_devices(h));
+    p->iopmp_entries = 3;
+    CHECK(!isolation_close_devices(h));
+    p->iopmp_entries = 4;
+    CHECK(isolation_close_devices(h));
+    CHECK_EQ(w->machine->iopmpaddr[3], UINT64_MAX >> 10);
+    p->iopmp_entries = 0;
+    CHECK(!isolation_close_devices(h));
+    p->open_to_devices = true;
+    CHECK(isolation_close_devices(h));
+    world_destroy(w);
 }
 
 static void ranges_fit_one_pmp_entry(void)
@@ -106,6 +127,7 @@ int main(void)
         test_error("no memory");
     counts_and_modes_have_limits();
     ranges_fit_one_pmp_entry();
+    devices_are_closed_off_or_nobody_is_served();
     ranges_do_not_overlap();
     a_right_platform_is_taken();
     nothing_is_served_before_all_harts_are_closed();

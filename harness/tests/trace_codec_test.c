@@ -33,6 +33,7 @@ static void check_fixed_point(size_t len)
     CHECK_EQ(first.host_pages, second.host_pages);
     CHECK_EQ(first.window_pages, second.window_pages);
     CHECK_EQ(first.seed, second.seed);
+    CHECK_EQ(first.iopmp, second.iopmp);
     size_t twice_len = trace_encode(&second, twice, sizeof(twice));
     CHECK(twice_len == once_len && memcmp(once, twice, once_len) == 0);
 }
@@ -181,8 +182,8 @@ static void the_strict_reader_names_the_place(void)
     once[12] = 96;
     check_refused(len, 12, "power of two");
     once[12] = 0;
-    once[7] = 1;
-    check_refused(len, 7, "reserved");
+    once[7] = IOPMP_COUNT;
+    check_refused(len, 7, "IOPMP");
     once[7] = 0;
     once[28] = 1;
     check_refused(len, len, "tail of 1 bytes, the file has 0");

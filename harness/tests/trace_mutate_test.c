@@ -8,7 +8,7 @@
 #include "harness/trace/call_ids.h"
 #include "harness/trace/sketch.h"
 
-#define MUTATOR_FINGERPRINT UINT64_C(0x0d34552979992cc0)
+#define MUTATOR_FINGERPRINT UINT64_C(0x046582be447aeda1)
 
 static uint8_t seed_bytes[TRACE_MAX_BYTES], work[TRACE_MAX_BYTES], again[TRACE_MAX_BYTES], guard[TRACE_MAX_BYTES];
 static struct trace trace;

@@ -39,6 +39,7 @@ static void nothing_is_lost_between_binary_and_text(void)
             CHECK(memcmp(parsed.op, original.op, original.count * sizeof(original.op[0])) == 0);
             CHECK_EQ(parsed.harts, original.harts);
             CHECK_EQ(parsed.host_pages, original.host_pages);
+            CHECK_EQ(parsed.iopmp, original.iopmp);
             CHECK_EQ(parsed.window_pages, original.window_pages);
             CHECK_EQ(parsed.seed, original.seed);
             CHECK_EQ(parsed.overlap, original.overlap);
@@ -118,6 +119,11 @@ static void printed_lines_are_what_was_written(void)
     a_line_reads_like_the_documentation("h0 host_load(addr=mon[1]-1, width=1) -> TRAP");
     a_line_reads_like_the_documentation("h0 host_load(addr=mmio[0]-0x80000000, width=1)");
     a_line_reads_like_the_documentation("h0 nop() -> RESULT");
+    a_line_reads_like_the_documentation("h1 host_race(addr=ram[1]+8, value=win[4]) -> NONE");
+    a_line_reads_like_the_documentation("h0 host_race_read(skip=1, word=0, flip=0xffffffffffffffff)");
+    a_line_reads_like_the_documentation("h0 fault(place=0, skip=2) -> NONE");
+    a_line_reads_like_the_documentation("h0 device_read(addr=win[3]+8, width=8) -> NONE");
+    a_line_reads_like_the_documentation("h0 device_write(addr=mmio[0], width=4, value=1) -> VALUE 0");
 }
 
 static void a_schedule_stands_at_the_end(void)
@@ -168,6 +174,7 @@ static void each_mistake_is_named_with_its_line(void)
     check_mistake("touchstone 1 window_pages=100\n", 1, "power of two");
     check_mistake("touchstone 1 host_pages=0x100000400\n", 1, "host_pages");
     check_mistake("touchstone 1 !\n", 1, "expected harts=");
+    check_mistake("touchstone 1 iopmp=1\n", 1, "iopmp: present, absent, refused or stuck");
     check_mistake(HEADER "nop()\n", 3, "expected a hart");
     check_mistake(HEADER "h2 nop()\n", 3, "the machine has 2");
     check_mistake(HEADER "h0 nope()\n", 3, "unknown operation 'nope'");

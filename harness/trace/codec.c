@@ -2,7 +2,7 @@
 /*
  * The binary form: a 32-byte header, 80-byte records and a tail (tail.c), little-endian.
  *
- *   header  0 u32 magic | 4 u16 version | 6 u8 harts | 7 u8 0 | 8 u32 host pages | 12 u32 window pages
+ *   header  0 u32 magic | 4 u16 version | 6 u8 harts | 7 u8 iopmp | 8 u32 host pages | 12 u32 window pages
  *           16 u64 seed | 24 u32 number of records | 28 u32 bytes of the tail
  *   record  0 u8 op | 1 u8 hart | 2 u8 0 | 3 u8 0 | 4 u16 call | 6 u16 0 | 8 u8 kind[8] | 16 u64 a[8]
  *
@@ -53,12 +53,14 @@ static bool has_header(const uint8_t *bytes, size_t len)
 static void decode_header(struct trace *t, const uint8_t *bytes, size_t len)
 {
     t->harts = TRACE_DEFAULT_HARTS;
+    t->iopmp = IOPMP_PRESENT;
     t->host_pages = 0;
     t->window_pages = 0;
     t->seed = 0;
     if (!has_header(bytes, len))
         return;
     t->harts = clamp_harts(bytes[6]);
+    t->iopmp = bytes[7] % IOPMP_COUNT;
     t->host_pages = trace_legal_host_pages((uint32_t)trace_get(bytes + 8, 4));
     t->window_pages = trace_legal_window_pages((uint32_t)trace_get(bytes + 12, 4));
     t->seed = trace_get(bytes + 16, 8);
@@ -70,6 +72,7 @@ static void encode_header(const struct trace *t, uint8_t *bytes, uint32_t record
     trace_put(bytes, 4, TRACE_MAGIC);
     trace_put(bytes + 4, 2, TRACE_VERSION);
     bytes[6] = t->harts;
+    bytes[7] = t->iopmp;
     trace_put(bytes + 8, 4, t->host_pages);
     trace_put(bytes + 12, 4, t->window_pages);
     trace_put(bytes + 16, 8, t->seed);
@@ -202,8 +205,8 @@ static bool check_header(const uint8_t *bytes, size_t len, struct trace_error *e
     if (window_pages != trace_legal_window_pages(window_pages))
         return trace_refuse(error, 12, "%u window pages, but 0 or a power of two from %u to %u is possible",
                             window_pages, TRACE_MIN_PAGES, TRACE_MAX_WINDOW_PAGES);
-    if (bytes[7] != 0)
-        return trace_refuse(error, 7, "a reserved field is not 0");
+    if (bytes[7] >= IOPMP_COUNT)
+        return trace_refuse(error, 7, "IOPMP %u, but only 0 to %u are known", bytes[7], IOPMP_COUNT - 1);
     return true;
 }
 

@@ -101,7 +101,7 @@ static void make_host_call(const struct aim *aim, struct trace_op *op)
 {
     op->op = OP_HOST_CALL;
     op->call = random_chance(aim->r, 85) ? choose_host_call(aim->r) : any_call(aim->r, false);
-    if (op->call == CALL_srst_system_reset && random_chance(aim->r, 90))
+    if (op->call == CALL_srst_system_reset && random_chance(aim->r, 70))
         op->call = CALL_covh_run_tvm_vcpu; /* nothing happens after a reset */
     generate_call_args(aim, op);
     if (random_chance(aim->r, 2))
@@ -323,6 +323,8 @@ static void make_host_op(const struct aim *aim, struct trace_op *op)
         value_raw(op, 1, random_next(r));
     } else if (pick < 94) {
         make_host_write(aim, op);
+    } else if (pick < 95 && random_chance(r, 50)) {
+        generate_device(aim, op);
     } else if (pick < 95) {
         op->op = OP_HOST_FILL;
         value_handle(op, 0, ARG_RAM, (uint32_t)random_below(r, 16), 0);

@@ -21,6 +21,12 @@ void generate_call_args(const struct aim *aim, struct trace_op *op);
 /* An instruction for the guest that runs on op->hart. */
 void generate_exec(const struct aim *aim, struct trace_op *op);
 
+/* What comes in between: for the work of the monitor in `victim`, before which it has to stand. Canonical. */
+void generate_disturbance(const struct aim *aim, const struct trace_op *victim, struct trace_op *op);
+
+/* An access of a device. */
+void generate_device(const struct aim *aim, struct trace_op *op);
+
 /* Make one argument of the operation bad, in a way that its kind suggests. */
 void generate_spoil(const struct aim *aim, struct trace_op *op);
 

@@ -87,6 +87,19 @@ static void insert_sequence(struct mutation *m)
         memcpy(&m->trace.op[at], q.op, q.count * sizeof(q.op[0]));
 }
 
+/* Something comes in between while the monitor works for one of the operations. */
+static void disturb_op(struct mutation *m)
+{
+    struct sketch s;
+    uint32_t at = some_op(m);
+    struct aim aim = aim_at(m, &s, at);
+    struct trace_op op;
+
+    generate_disturbance(&aim, &m->trace.op[at], &op);
+    if (open_gap(&m->trace, at, 1))
+        m->trace.op[at] = op;
+}
+
 static void delete_ops(struct mutation *m)
 {
     uint32_t at = some_op(m);
@@ -218,6 +231,7 @@ static void cut_tail(struct mutation *m)
 static void change_machine(struct mutation *m)
 {
     m->trace.harts = (uint8_t)(1 + random_below(&m->random, random_chance(&m->random, 80) ? 3 : TRACE_MAX_HARTS));
+    m->trace.iopmp = random_chance(&m->random, 90) ? IOPMP_PRESENT : (uint8_t)random_below(&m->random, IOPMP_COUNT);
 }
 
 static const struct {
@@ -228,7 +242,7 @@ static const struct {
     {insert_op, 26, false}, {insert_sequence, 16, false}, {delete_ops, 9, true},      {duplicate_ops, 6, true},
     {swap_ops, 5, true},    {move_op, 4, true},           {change_hart, 4, true},     {spoil_argument, 14, true},
     {renew_call, 5, true},  {flip_bit, 2, true},          {engine_argument, 3, true}, {splice_self, 4, true},
-    {cut_tail, 2, true},    {change_machine, 1, false},
+    {cut_tail, 2, true},    {change_machine, 1, false},   {disturb_op, 2, true},
 };
 
 #define CHANGES (sizeof(changes) / sizeof(changes[0]))

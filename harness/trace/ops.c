@@ -46,6 +46,11 @@ static const struct op_shape shapes[OP_COUNT] = {
     [OP_EXPECT] = {NULL, false, 0, {{0}}},
     [OP_GUEST_EXEC] = {"guest_exec", true, 3, {{"insn", RULE_WORD}, {"addr", 0}, {"tinst", RULE_BIT}}},
     [OP_HOST_FDT] = {"host_fdt", false, 4, {{"addr", 0}, {"cpus", RULE_BYTE}, {"mem_base", 0}, {"mem_size", 0}}},
+    [OP_HOST_RACE] = {"host_race", false, 2, {{"addr", 0}, {"value", 0}}},
+    [OP_HOST_RACE_READ] = {"host_race_read", false, 3, {{"skip", RULE_BYTE}, {"word", RULE_BYTE}, {"flip", 0}}},
+    [OP_FAULT] = {"fault", false, 2, {{"place", RULE_BYTE}, {"skip", RULE_BYTE}}},
+    [OP_DEVICE_READ] = {"device_read", false, 2, {{"addr", 0}, {"width", RULE_WIDTH}}},
+    [OP_DEVICE_WRITE] = {"device_write", false, 3, {{"addr", 0}, {"width", RULE_WIDTH}, {"value", 0}}},
 };
 
 const struct op_shape *trace_op_shape(uint8_t op)
@@ -245,6 +250,13 @@ uint32_t trace_legal_window_pages(uint32_t pages)
     while (legal * 2 <= wanted)
         legal *= 2;
     return legal;
+}
+
+const char *trace_iopmp_name(uint8_t iopmp)
+{
+    static const char *const names[IOPMP_COUNT] = {"present", "absent", "refused", "stuck"};
+
+    return names[iopmp % IOPMP_COUNT];
 }
 
 bool trace_op_is_guest(uint8_t op)

@@ -82,6 +82,9 @@ bool trace_refuse(struct trace_error *error, size_t offset, const char *format, 
 uint32_t trace_legal_host_pages(uint32_t pages);
 uint32_t trace_legal_window_pages(uint32_t pages);
 
+/* What the header of a text calls enum trace_iopmp. */
+const char *trace_iopmp_name(uint8_t iopmp);
+
 /* Argument made from a handle kind, an index and a byte offset. */
 static inline uint64_t trace_handle(uint32_t index, int32_t offset)
 {

@@ -468,6 +468,19 @@ static bool parse_body_line(struct parser *p)
     return parse_op_line(p);
 }
 
+static bool parse_iopmp(struct parser *p)
+{
+    struct word w = take_word(p);
+
+    for (uint8_t i = 0; i < IOPMP_COUNT; i++) {
+        if (word_is(w, trace_iopmp_name(i))) {
+            p->trace->iopmp = i;
+            return true;
+        }
+    }
+    return fail(p, "iopmp: present, absent, refused or stuck is possible");
+}
+
 static bool parse_setting(struct parser *p)
 {
     struct trace *t = p->trace;
@@ -475,7 +488,9 @@ static bool parse_setting(struct parser *p)
     uint64_t value;
 
     if (w.len == 0 || !take(p, '='))
-        return fail(p, "expected harts=, host_pages=, window_pages= or seed= in the header");
+        return fail(p, "expected harts=, host_pages=, window_pages=, seed= or iopmp= in the header");
+    if (word_is(w, "iopmp"))
+        return parse_iopmp(p);
     if (!parse_number(p, "header", &value))
         return false;
     if (word_is(w, "harts")) {

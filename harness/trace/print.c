@@ -214,6 +214,8 @@ static void print_header(FILE *out, const struct trace *t)
         fprintf(out, " window_pages=%" PRIu32, t->window_pages);
     if (t->seed != 0)
         fprintf(out, " seed=0x%" PRIx64, t->seed);
+    if (t->iopmp != IOPMP_PRESENT)
+        fprintf(out, " iopmp=%s", trace_iopmp_name(t->iopmp));
     fputc('\n', out);
 }
 

@@ -79,7 +79,23 @@ enum trace_op_code {
     OP_GUEST_EXEC = 30, /* a[0] instruction (16 or 32 bits), a[1] address: the guest has the instruction at its pc and
                              executes it, a load or store at that address; a[2] 1: mtinst describes it, 0: mtinst is 0 */
     OP_HOST_FDT = 31,   /* a[0] address, a[1] cpus, a[2] memory base, a[3] memory size: write a small device tree */
-    OP_COUNT = 32
+    OP_HOST_RACE = 32,  /* a[0] address, a[1] value: another core of the host stores it there as soon as the monitor, on
+                             this hart, has read that word; good for the next operation of this hart */
+    OP_HOST_RACE_READ = 33, /* a[0] reads of host memory to let pass, a[1] word of the read after them, a[2] bits: that
+                             word changes in these bits as soon as it was read; likewise */
+    OP_FAULT = 34, /* a[0] place (enum machine_fault), a[1] uses to let pass: the hardware fails there; likewise */
+    OP_DEVICE_READ = 35,  /* a[0] physical address, a[1] width: by a bus master, so IOPMP decides */
+    OP_DEVICE_WRITE = 36, /* a[0] physical address, a[1] width, a[2] value */
+    OP_COUNT = 37
+};
+
+/* How devices are kept out of closed memory on the machine of a trace. */
+enum trace_iopmp {
+    IOPMP_PRESENT = 0, /* an IOPMP that takes what the monitor writes */
+    IOPMP_ABSENT = 1,  /* none, and whoever built the machine accepts that */
+    IOPMP_REFUSED = 2, /* none, and nobody has accepted that */
+    IOPMP_STUCK = 3,   /* one of its entries does not take what is written */
+    IOPMP_COUNT = 4
 };
 
 /* How an argument becomes a number. value = what the handle names, plus offset. */
@@ -121,6 +137,7 @@ struct trace_op {
 
 struct trace {
     uint8_t harts;         /* 1..8 */
+    uint8_t iopmp;         /* enum trace_iopmp */
     uint32_t host_pages;   /* 0: default */
     uint32_t window_pages; /* 0: default */
     uint64_t seed;

@@ -12,6 +12,9 @@ void writer_op(struct writer *w, struct trace_op op)
     trace_op_canonical(&op, w->q->sketch.harts);
     if (random_chance(w->aim.r, w->spoil))
         generate_spoil(&w->aim, &op);
+    /* In chapters with mistakes in them something may come in between as well. */
+    if (w->spoil != 0 && op.op == OP_HOST_CALL && w->q->count + 1 < SEQUENCE_MAX && random_chance(w->aim.r, 8))
+        generate_disturbance(&w->aim, &op, &w->q->op[w->q->count++]);
     w->q->op[w->q->count++] = op;
     sketch_apply(&w->q->sketch, &op);
 }

@@ -63,7 +63,7 @@ bool monitor_init(struct monitor *m, const struct platform *platform)
 
 bool monitor_is_ready(const struct monitor *m)
 {
-    return shared_load(&m->closed) == (1u << m->platform.harts) - 1;
+    return shared_load(&m->closed) == (((1u << m->platform.harts) - 1) | MONITOR_DEVICES_CLOSED);
 }
 
 /* Catch up with the global fence and count as online, in one step for whoever computes the minimum. */
@@ -80,6 +80,9 @@ bool monitor_boot_hart(struct hart *h, bool boot, uint64_t entry, uint64_t opaqu
     if (!isolation_init(h))
         return false;
     world_start_host(h, entry, opaque);
+    /* Which hart comes first is the port's business: each does it, with the same values. */
+    if (isolation_close_devices(h))
+        shared_or(&h->monitor->closed, MONITOR_DEVICES_CLOSED);
     shared_or(&h->monitor->closed, 1u << h->id);
     if (boot)
         hart_go_online(h);

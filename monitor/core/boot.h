@@ -5,7 +5,7 @@
 
 #include "monitor/core/monitor.h"
 
-/* Are all harts closed off? Before that only get_tsm_info of the CoVE calls is served. */
+/* Are all harts and the devices closed off? Before that only get_tsm_info of the CoVE calls is served. */
 bool monitor_is_ready(const struct monitor *m);
 
 #endif

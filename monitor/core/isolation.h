@@ -29,6 +29,13 @@
  */
 bool isolation_init(struct hart *h);
 
+/*
+ * Keep bus masters out of monitor image, machine-mode devices and window, for good, with the same entries in the IOPMP,
+ * and read them back. False when one did not stick, or when there is no IOPMP and nobody has accepted that: then no
+ * confidential VM may be made. No lock needed; before any host code runs.
+ */
+bool isolation_close_devices(struct hart *h);
+
 /* Open or close the window on this hart. The caller fences before anything but the monitor runs. */
 void isolation_open_window(struct hart *h);
 void isolation_close_window(struct hart *h);

@@ -33,6 +33,8 @@ struct platform {
     uint64_t window_base;
     uint32_t window_pages;
     uint64_t mmio_base, mmio_size; /* machine-mode devices (CLINT): closed to both worlds; size 0 if none */
+    uint32_t iopmp_entries; /* of the IOPMP, 4 or more are used; 0: there is none, and bus masters reach all memory */
+    bool open_to_devices;   /* whoever integrates the platform accepts that there is none */
     uint32_t reserve_pages; /* the last frames of the window: free for promote_to_tvm from the start, never converted */
     uint32_t vlenb;         /* bytes of a vector register, at most VECTOR_VLENB_MAX; 0: no vector unit for guests */
     uint32_t harts;
@@ -120,9 +122,12 @@ struct hart {
 
 #define HART_NO_TVM UINT32_MAX
 
+#define MONITOR_DEVICES_CLOSED (UINT32_C(1) << 31)
+
 struct monitor {
     struct platform platform;
-    uint32_t closed; /* shared word: bit per hart whose isolation is programmed and read back */
+    /* Shared word: bit per hart whose isolation is programmed and read back, and MONITOR_DEVICES_CLOSED for devices. */
+    uint32_t closed;
     struct hart hart[MONITOR_MAX_HARTS];
     struct lock create_lock; /* next_tvm_id and the choice of a free slot */
     uint64_t next_tvm_id;
@@ -153,8 +158,9 @@ bool monitor_init(struct monitor *m, const struct platform *platform);
 
 /*
  * Close this hart off: PMP, delegation, counters, translation; then read the PMP back. Every hart calls it before
- * it can execute host code; the boot hart is made STARTED with `entry` and `opaque`, the others stay STOPPED until
- * HSM hart_start. Returns false when the hardware did not take the configuration: the hart must not go on.
+ * it can execute host code. Devices are closed off with it; where they cannot be, no confidential VM can be made. The
+ * boot hart is made STARTED with `entry` and `opaque`, the others stay STOPPED until HSM hart_start. Returns false when
+ * the hardware did not take the configuration: the hart must not go on.
  */
 bool monitor_boot_hart(struct hart *h, bool boot, uint64_t entry, uint64_t opaque);
 

@@ -68,6 +68,14 @@ void hal_pmp_write(struct hart *h, unsigned index, uint8_t config, uint64_t addr
 /* Read back entry `index`. A port whose hardware lacks the entry returns config 0 and address 0. */
 void hal_pmp_read(struct hart *h, unsigned index, uint8_t *config, uint64_t *addr);
 
+/*
+ * An IOPMP: entries like those of PMP, one set for all bus masters that are no harts. The lowest entry that matches
+ * decides; what matches none is refused. After the write, transactions that were let through by what the entry said before
+ * are over. Only called with index smaller than platform.iopmp_entries.
+ */
+void hal_iopmp_write(struct hart *h, unsigned index, uint8_t config, uint64_t addr);
+void hal_iopmp_read(struct hart *h, unsigned index, uint8_t *config, uint64_t *addr);
+
 /* --- translation roots and fences ------------------------------------------------------------------------- */
 
 void hal_hgatp_write(struct hart *h, uint64_t value);

@@ -95,6 +95,8 @@ static void banner(const struct platform *p, const struct fdt_facts *facts, cons
     uart_text(p->gstage_mode == GSTAGE_SV48X4 ? " harts, Sv48x4, VMID bits " : " harts, Sv39x4, VMID bits ");
     uart_dec(p->vmid_bits);
     uart_text("\ntouchstone: no IOPMP on this platform: bus masters are not kept out of the window\n");
+    if (!p->open_to_devices)
+        uart_text("touchstone: that was not accepted: no confidential VM can be created\n");
     if (facts->ram_elsewhere != 0)
         uart_text("touchstone: RAM that does not adjoin the monitor's is not for shared buffers\n");
     uart_text("touchstone: host entered at ");

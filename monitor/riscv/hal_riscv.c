@@ -99,6 +99,19 @@ void hal_pmp_read(struct hart *h, unsigned index, uint8_t *config, uint64_t *add
     *addr = pmpaddr_read(index);
 }
 
+/* No platform with an IOPMP is known yet: platform.iopmp_entries is 0, and the core calls neither. */
+void hal_iopmp_write(struct hart *h, unsigned index, uint8_t config, uint64_t addr)
+{
+    (void)index, (void)config, (void)addr;
+    hal_fatal(h, "an IOPMP that does not exist was used");
+}
+
+void hal_iopmp_read(struct hart *h, unsigned index, uint8_t *config, uint64_t *addr)
+{
+    (void)index, (void)config, (void)addr;
+    hal_fatal(h, "an IOPMP that does not exist was used");
+}
+
 /* --- translation roots and fences ------------------------------------------------------------------------- */
 
 void hal_hgatp_write(struct hart *h, uint64_t value)

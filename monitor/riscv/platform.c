@@ -105,6 +105,7 @@ const char *platform_describe(struct platform *p, struct fdt_facts *facts, uint6
         .window_base = PLATFORM_WINDOW_BASE,
         .window_pages = PLATFORM_WINDOW_PAGES,
         .vlenb = isa_hart_vlenb(),
+        .open_to_devices = PLATFORM_OPEN_TO_DEVICES != 0,
         .mvendorid = csr_read(CSR_MVENDORID),
         .marchid = csr_read(CSR_MARCHID),
         .mimpid = csr_read(CSR_MIMPID),

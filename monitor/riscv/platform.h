@@ -25,6 +25,14 @@
 #endif
 #define PLATFORM_WINDOW_SIZE ((uint64_t)PLATFORM_WINDOW_PAGES * PAGE_SIZE)
 
+/*
+ * There is no IOPMP on this board, so that bus masters reach the window. 1: that is accepted, and said at boot; 0: then
+ * no confidential VM can be made.
+ */
+#ifndef PLATFORM_OPEN_TO_DEVICES
+#define PLATFORM_OPEN_TO_DEVICES 1
+#endif
+
 /* A 16550 that may be used before the device tree has named one, so that a refusal can be read. */
 #ifndef PLATFORM_EARLY_UART
 #define PLATFORM_EARLY_UART UINT64_C(0x10000000)
