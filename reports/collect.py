@@ -185,6 +185,10 @@ def share(part, whole):
 # ---------------------------------------------------------------- findings
 
 
+# States of a finding that somebody has to do something about: it shows each time, now and then, or the harness made it up.
+UNSOLVED = ("open", "flaky", "harness")
+
+
 def read_findings(folder, root):
     """What was found, in the order of severity and name: (list, how many reproducers were left out).
 
@@ -219,7 +223,7 @@ def grouped(found):
         engines = sorted({finding["engine"] for finding in group if finding["engine"]})
         first["engine"] = ", ".join(engines) or None
         first["severity"] = min((f["severity"] for f in group if f["severity"]), default=None)
-        first["count"] = len(group)
+        first["count"] = sum(finding["count"] for finding in group)
         first["reproducers"] = [finding["path"] for finding in group[:MAX_REPRODUCERS]]
         findings.append(first)
     return sorted(findings, key=lambda finding: (finding["severity"] or "S9", finding["id"]))
@@ -289,7 +293,7 @@ def finding_of_folder(name, path, root):
         finding["title"] = read_text(os.path.join(path, "title.txt")).strip().split("\n")[0] or None
     if "bug.json" in files:
         take_bug_json(finding, os.path.join(path, "bug.json"))
-    for wanted in ("min.tst", "input.tst", *[file for file in files if file.endswith((".tst", ".trace"))]):
+    for wanted in ("min.trace", "min.tst", "input.tst", *[file for file in files if file.endswith((".tst", ".trace"))]):
         if wanted in files and finding["reproduce"] is None:
             finding["reproduce"] = f"ci/touchstone run {finding['path']}/{wanted}"
     if finding["reproduce"] is None and finding["problem"] is None:
@@ -323,6 +327,8 @@ def take_bug_json(finding, path):
         if isinstance(value, str) and value:
             finding[name] = value
     finding["severity"] = severity_of(finding["severity"])
+    if isinstance(bug.get("count"), int) and not isinstance(bug["count"], bool) and bug["count"] > 0:
+        finding["count"] = bug["count"]
 
 
 # How a replay tells of a broken promise:
@@ -405,8 +411,8 @@ def totals_of(results):
     return {
         "executions": sum(fragment["executions"] for fragment in results["fuzz"]),
         "fuzz_findings": sum(fragment["findings"] for fragment in results["fuzz"]),
-        "open_findings": sum(finding["status"] == "open" for finding in results["findings"]),
-        "open_reproducers": sum(f["count"] for f in results["findings"] if f["status"] == "open")
+        "open_findings": sum(finding["status"] in UNSOLVED for finding in results["findings"]),
+        "open_reproducers": sum(f["count"] for f in results["findings"] if f["status"] in UNSOLVED)
         + results["findings_left_out"],
         "traces": len(files),
         "traces_failed": sum(not passed(file["status"]) and file["status"] != "finding" for file in files),

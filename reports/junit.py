@@ -126,7 +126,7 @@ def status_of(status):
 
 
 def finding_failure(finding):
-    if finding["status"] != "open":
+    if finding["status"] not in ("open", "flaky", "harness"):
         return f"<skipped message={attribute(finding['status'])}/>"
     return failure(finding["title"], finding["trace"] or finding["log"] or "")
 

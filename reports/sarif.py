@@ -131,7 +131,7 @@ def result(finding, rule_index, lines):
     steps = code_flow(finding, lines)
     if steps:
         entry["codeFlows"] = [{"threadFlows": [{"locations": steps}]}]
-    if finding["status"] != "open":
+    if finding["status"] not in ("open", "flaky", "harness"):
         entry["suppressions"] = [{"kind": "external", "justification": finding["status"]}]
     return entry
 

@@ -63,6 +63,8 @@ int cmd_print(const struct cli_command *command, int argc, char **argv);
 int cmd_record(const struct cli_command *command, int argc, char **argv);
 int cmd_run(const struct cli_command *command, int argc, char **argv);
 int cmd_scoreboard(const struct cli_command *command, int argc, char **argv);
+int cmd_triage(const struct cli_command *command, int argc, char **argv);
+int cmd_verify_fix(const struct cli_command *command, int argc, char **argv);
 int cmd_seeds(const struct cli_command *command, int argc, char **argv);
 int cmd_to_c(const struct cli_command *command, int argc, char **argv);
 
@@ -82,6 +84,9 @@ bool cli_number(const struct cli_command *command, const char *option, const cha
 
 /* "own,liv,ord", "all" or "none" to oracle bits; false and a complaint otherwise. */
 bool cli_oracles(const struct cli_command *command, const char *text, uint32_t *oracles);
+
+/* The command line in one line, for people. */
+const char *cli_line(int argc, char **argv);
 
 /* Escape sequences for a terminal, empty strings elsewhere. `name`: "red", "green", "dim", "bold", "off". */
 const char *cli_colour(const char *name);

@@ -5,6 +5,7 @@
  * It needs no instrumented build, so it runs on any monitor that links: this is what judges planted bugs. Its feedback
  * is novelty.h. Everything random comes from one seed; without a time limit two runs are the same run.
  */
+#include "harness/cli/bug.h"
 #include "harness/cli/cli.h"
 #include "harness/cli/lastwords.h"
 #include "harness/cli/novelty.h"
@@ -18,6 +19,8 @@
 #define RECENT_ENTRIES 64u /* half of the parents come from the newest ones */
 #define OTHER_MACHINE 32u  /* one in so many inputs may change the machine it runs on */
 #define PROGRESS_SECONDS 5.0
+#define RECENT_INPUTS 32u /* that are remembered, should one of them have spoiled the process for a later one */
+#define MIN_EXECUTIONS 20000u
 
 struct hunt {
     uint64_t seconds, execs_max; /* 0: no limit */
@@ -26,6 +29,12 @@ struct hunt {
     const char *corpus_folder;
     const char *findings_folder;
     bool json;
+    bool raw; /* findings are not shortened */
+    const char *command;
+    struct {
+        uint8_t *bytes;
+        size_t size;
+    } recent[RECENT_INPUTS];
 
     struct corpus corpus;
     struct novelty *novelty;
@@ -38,8 +47,22 @@ struct hunt {
     uint64_t execs, calls, kept;
     struct finding finding;
     char reproducer[4096]; /* path of the finding in binary, or "" */
+    char folder[4096];     /* of the finding */
     int code;
 };
+
+/* Remember the input that runs now in place of the oldest one. */
+static void remember(struct hunt *h)
+{
+    size_t at = (size_t)(h->execs % RECENT_INPUTS);
+    uint8_t *room = realloc(h->recent[at].bytes, h->size);
+
+    if (room == NULL)
+        return;
+    memcpy(room, h->bytes, h->size);
+    h->recent[at].bytes = room;
+    h->recent[at].size = h->size;
+}
 
 /* Run h->trace. Sets h->finding; returns how much of what happened was new. */
 static unsigned execute(struct hunt *h)
@@ -55,6 +78,7 @@ static unsigned execute(struct hunt *h)
     uint64_t calls_before = w->calls;
 
     h->execs++;
+    remember(h);
     novelty_begin(h->novelty);
     for (uint32_t i = next_step(&h->trace, 0); i < h->trace.count; i = next_step(&h->trace, i + 1)) {
         struct step_result seen = {0};
@@ -89,37 +113,48 @@ static void keep(struct hunt *h)
         h->code = CLI_ENVIRONMENT;
 }
 
-static char *text_of(const struct trace *t, size_t *size)
+/* Inputs before the last one, oldest first. */
+static void list_earlier(const struct hunt *h, struct earlier *e)
 {
-    char *text = NULL;
-    FILE *out = open_memstream(&text, size);
+    e->count = 0;
+    for (uint64_t ago = RECENT_INPUTS - 1; ago > 0; ago--) {
+        size_t at = (size_t)((h->execs + RECENT_INPUTS - ago) % RECENT_INPUTS);
 
-    if (out == NULL)
-        return NULL;
-    trace_print(out, t);
-    fclose(out);
-    return text;
+        if (h->recent[at].bytes == NULL || h->execs <= ago)
+            continue;
+        e->bytes[e->count] = h->recent[at].bytes;
+        e->size[e->count++] = h->recent[at].size;
+    }
 }
 
-/* Write the finding in both forms. What is there already stays: the name is made of the content. */
+/* The finding gets a folder; when it does not happen again, the inputs before it are asked. */
 static void keep_finding(struct hunt *h)
 {
-    char path[4096];
-    size_t text_size = 0;
-    bool exists;
-    char *text = text_of(&h->trace, &text_size);
+    static struct stored stored;
+    struct earlier earlier;
+    struct judge *judge = judge_create(h->oracles);
+    struct occurrence o = {.findings = h->findings_folder,
+                           .engine = "hunt",
+                           .command = h->command,
+                           .name = "-",
+                           .bytes = h->bytes,
+                           .size = h->size,
+                           .trace = &h->trace,
+                           .claimed = &h->finding,
+                           .earlier = &earlier,
+                           .raw = h->raw,
+                           .executions_max = MIN_EXECUTIONS};
 
-    if (!folder_make(h->findings_folder))
+    list_earlier(h, &earlier);
+    if (judge == NULL || store_add(judge, &o, &stored) != CLI_FINDING) {
         h->code = CLI_ENVIRONMENT;
-    snprintf(path, sizeof(path), "%s/hunt-%s-%s-%s-%016" PRIx64, h->findings_folder, oracle_name(h->finding.oracle),
-             h->finding.property, finding_call(&h->finding), bytes_hash(h->bytes, h->size));
-    snprintf(h->reproducer, sizeof(h->reproducer), "%.4000s.tst", path);
-    if (!file_write(h->reproducer, h->bytes, h->size, false, &exists) && !exists)
-        h->code = CLI_ENVIRONMENT;
-    snprintf(path + strlen(path), sizeof(path) - strlen(path), ".trace");
-    if (text != NULL && !file_write(path, text, text_size, false, &exists) && !exists)
-        h->code = CLI_ENVIRONMENT;
-    free(text);
+    } else {
+        snprintf(h->folder, sizeof(h->folder), "%s", stored.path);
+        snprintf(h->reproducer, sizeof(h->reproducer), "%.4000s/%s", stored.path, h->raw ? "input.tst" : "min.tst");
+        if (!h->json && strcmp(stored.bug.status, "open") != 0)
+            fprintf(stderr, "%s: %s\n", stored.path, stored.bug.title);
+    }
+    judge_destroy(judge);
 }
 
 /* Choose a parent, newer ones more often. */
@@ -246,7 +281,7 @@ static void report(const struct hunt *h)
     if (!h->json) {
         if (h->finding.found) {
             print_finding(stdout, "", &h->trace, &h->finding);
-            printf("  reproduce: touchstone run %s\n", h->reproducer);
+            printf("  reproduce: touchstone run %s\n  folder:    %s\n", h->reproducer, h->folder);
         }
         printf("%" PRIu64 " traces, %" PRIu64 " calls, %zu features, %" PRIu64 " kept, %s\n", h->execs, h->calls,
                h->novelty->count, h->kept, h->finding.found ? "1 finding" : "nothing found");
@@ -296,15 +331,12 @@ static int load(struct hunt *h, const char *seeds)
 
 static bool parse(const struct cli_command *command, int argc, char **argv, struct hunt *h, const char **seeds)
 {
-    static const struct option options[] = {{"seconds", required_argument, NULL, 's'},
-                                            {"execs", required_argument, NULL, 'e'},
-                                            {"seed", required_argument, NULL, 'r'},
-                                            {"seeds", required_argument, NULL, 'i'},
-                                            {"corpus", required_argument, NULL, 'c'},
-                                            {"findings", required_argument, NULL, 'f'},
-                                            {"oracles", required_argument, NULL, 'O'},
-                                            {"json", no_argument, NULL, 'j'},
-                                            {0}};
+    static const struct option options[] = {
+        {"seconds", required_argument, NULL, 's'}, {"execs", required_argument, NULL, 'e'},
+        {"seed", required_argument, NULL, 'r'},    {"seeds", required_argument, NULL, 'i'},
+        {"corpus", required_argument, NULL, 'c'},  {"findings", required_argument, NULL, 'f'},
+        {"oracles", required_argument, NULL, 'O'}, {"json", no_argument, NULL, 'j'},
+        {"no-min", no_argument, NULL, 'm'},        {0}};
     bool timed = false;
     bool good = true;
 
@@ -321,6 +353,7 @@ static bool parse(const struct cli_command *command, int argc, char **argv, stru
         case 'f': h->findings_folder = optarg; break;
         case 'O': good = cli_oracles(command, optarg, &h->oracles); break;
         case 'j': h->json = true; break;
+        case 'm': h->raw = true; break;
         default: good = false;
         }
     }
@@ -346,11 +379,13 @@ int cmd_hunt(const struct cli_command *command, int argc, char **argv)
     h->random = 1;
     h->oracles = ORACLE_ALL;
     h->findings_folder = "findings";
+    h->command = cli_line(argc, argv);
     if (!parse(command, argc, argv, h, &seeds)) {
         code = CLI_USAGE;
     } else {
         h->pool.oracles = h->oracles;
-        const struct lastwords words = {h->bytes, &h->size, &h->execs, h->findings_folder, h->json};
+        const struct lastwords words = {h->bytes, &h->size, &h->execs, h->findings_folder,
+                                        h->json,  h->raw,   "hunt",    h->command};
 
         interrupts_catch();
         int loaded = load(h, seeds);
@@ -368,6 +403,8 @@ int cmd_hunt(const struct cli_command *command, int argc, char **argv)
     }
     pool_free(&h->pool);
     corpus_free(&h->corpus);
+    for (size_t i = 0; i < RECENT_INPUTS; i++)
+        free(h->recent[i].bytes);
     free(h->novelty);
     free(h);
     return code;

@@ -9,6 +9,7 @@
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
 #endif
+#include "harness/cli/bug.h"
 #include "harness/cli/cli.h"
 #include "harness/cli/lastwords.h"
 #include "harness/concurrency/interleave.h"
@@ -20,6 +21,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define MIN_EXECUTIONS 60000u
+
 struct job {
     const char *file; /* NULL: traces are composed */
     const char *seeds_path;
@@ -28,6 +31,8 @@ struct job {
     uint64_t skip, rounds; /* number of the first round; how many, 0 for as many as it takes */
     bool json;
     bool threads;
+    bool raw; /* findings are not shortened */
+    const char *command;
     bool seed_given;
     uint8_t *decision; /* from a file; NULL: those of the trace, if it has some */
     size_t decisions;
@@ -101,23 +106,25 @@ static void prepare_round(struct job *j)
         lastwords_alive();
 }
 
-/* The trace of this round with its schedule. */
+/* The trace of this round with its schedule gets a folder. */
 static void keep_finding(struct job *j, const struct finding *f)
 {
-    size_t text_size = 0;
-    char *text = NULL;
-    bool exists;
+    static struct stored stored;
+    struct judge *judge = judge_create(0);
+    struct occurrence o = {.findings = j->findings_folder,
+                           .engine = "interleave",
+                           .command = j->command,
+                           .name = "-",
+                           .bytes = j->bytes,
+                           .size = j->size,
+                           .trace = &j->trace,
+                           .claimed = f,
+                           .raw = j->raw,
+                           .executions_max = MIN_EXECUTIONS};
 
-    snprintf(j->reproducer, sizeof(j->reproducer), "%.3000s/interleave-%s-%s-%s-%016" PRIx64 ".trace",
-             j->findings_folder, oracle_name(f->oracle), f->property, finding_call(f), bytes_hash(j->bytes, j->size));
-    FILE *out = folder_make(j->findings_folder) ? open_memstream(&text, &text_size) : NULL;
-    if (out == NULL)
-        return;
-    trace_print(out, &j->trace);
-    fclose(out);
-    if (!file_write(j->reproducer, text, text_size, false, &exists) && !exists)
-        j->reproducer[0] = '\0';
-    free(text);
+    if (judge != NULL && store_add(judge, &o, &stored) == CLI_FINDING)
+        snprintf(j->reproducer, sizeof(j->reproducer), "%.4000s/min.trace", stored.path);
+    judge_destroy(judge);
 }
 
 /* Where every hart was: the operation that the finding is about is only half of it. */
@@ -166,7 +173,8 @@ static void report(const struct job *j, const struct finding *f)
 
 static int run_rounds(struct job *j)
 {
-    const struct lastwords words = {j->bytes, &j->size, &j->round, j->findings_folder, j->json};
+    const struct lastwords words = {j->bytes, &j->size, &j->round,    j->findings_folder,
+                                    j->json,  j->raw,   "interleave", j->command};
     bool clean = true;
 
     j->round = j->skip;
@@ -249,6 +257,7 @@ static bool read_option(const struct cli_command *command, struct job *j, int op
     case 'f': j->findings_folder = optarg; return true;
     case 'j': j->json = true; return true;
     case 'T': j->threads = true; return true;
+    case 'm': j->raw = true; return true;
     case 'd':
         free(j->decision);
         j->decision = file_read(optarg, TRACE_MAX_DECISIONS, &j->decisions);
@@ -259,17 +268,24 @@ static bool read_option(const struct cli_command *command, struct job *j, int op
 
 int cmd_interleave(const struct cli_command *command, int argc, char **argv)
 {
-    static const struct option options[] = {
-        {"harts", required_argument, NULL, 'h'},    {"steps", required_argument, NULL, 'n'},
-        {"seed", required_argument, NULL, 's'},     {"rounds", required_argument, NULL, 'r'},
-        {"skip", required_argument, NULL, 'k'},     {"trace", required_argument, NULL, 't'},
-        {"seeds", required_argument, NULL, 'i'},    {"decisions", required_argument, NULL, 'd'},
-        {"findings", required_argument, NULL, 'f'}, {"json", no_argument, NULL, 'j'},
-        {"threads", no_argument, NULL, 'T'},        {0}};
+    static const struct option options[] = {{"harts", required_argument, NULL, 'h'},
+                                            {"steps", required_argument, NULL, 'n'},
+                                            {"seed", required_argument, NULL, 's'},
+                                            {"rounds", required_argument, NULL, 'r'},
+                                            {"skip", required_argument, NULL, 'k'},
+                                            {"trace", required_argument, NULL, 't'},
+                                            {"seeds", required_argument, NULL, 'i'},
+                                            {"decisions", required_argument, NULL, 'd'},
+                                            {"findings", required_argument, NULL, 'f'},
+                                            {"json", no_argument, NULL, 'j'},
+                                            {"threads", no_argument, NULL, 'T'},
+                                            {"no-min", no_argument, NULL, 'm'},
+                                            {0}};
     static struct job j = {.findings_folder = "findings", .harts = 4, .steps = 1000000, .seed = 1};
     bool good = true;
     int code = CLI_USAGE;
 
+    j.command = cli_line(argc, argv);
     for (int option; good && (option = getopt_long(argc, argv, "", options, NULL)) != -1;)
         good = read_option(command, &j, option);
     if (good && optind != argc)

@@ -19,6 +19,9 @@
 #include "harness/concurrency/interleave.h"
 #include "harness/trace/ops.h"
 
+/* What the child finds open. */
+enum { DESK_FD = 3, ASK_FD = 4, ANSWER_FD = 5 };
+
 /* What both processes see. */
 struct desk {
     struct trace trace;
@@ -30,10 +33,17 @@ struct desk {
     uint8_t decisions[TRACE_MAX_DECISIONS];
 };
 
-struct judge {
-    struct world_pool pool; /* booted here, used in the child */
+/* The child's half. */
+struct server {
+    struct world_pool pool;
     struct interleave *interleave;
     struct machine_config interleave_config;
+    struct desk *desk;
+};
+
+struct judge {
+    uint32_t oracles;
+    int desk_file;
     struct desk *desk;
     pid_t child; /* 0: none */
     int ask, answer;
@@ -47,16 +57,19 @@ struct judge *judge_create(uint32_t oracles)
 
     if (j == NULL)
         return NULL;
-    j->pool.oracles = oracles;
+    j->oracles = oracles;
     j->log = memfd_create("judge", MFD_CLOEXEC);
-    j->desk = mmap(NULL, sizeof(*j->desk), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    if (j->log < 0 || j->desk == MAP_FAILED) {
-        if (j->log >= 0)
-            close(j->log);
-        free(j);
-        return NULL;
-    }
-    return j;
+    j->desk_file = memfd_create("desk", MFD_CLOEXEC);
+    if (j->desk_file >= 0 && ftruncate(j->desk_file, sizeof(*j->desk)) == 0)
+        j->desk = mmap(NULL, sizeof(*j->desk), PROT_READ | PROT_WRITE, MAP_SHARED, j->desk_file, 0);
+    if (j->log >= 0 && j->desk != NULL && j->desk != MAP_FAILED)
+        return j;
+    if (j->log >= 0)
+        close(j->log);
+    if (j->desk_file >= 0)
+        close(j->desk_file);
+    free(j);
+    return NULL;
 }
 
 void judge_renew(struct judge *j)
@@ -77,9 +90,8 @@ void judge_destroy(struct judge *j)
     if (j == NULL)
         return;
     judge_renew(j);
-    interleave_destroy(j->interleave);
-    pool_free(&j->pool);
     munmap(j->desk, sizeof(*j->desk));
+    close(j->desk_file);
     close(j->log);
     free(j);
 }
@@ -96,8 +108,8 @@ const uint8_t *judge_decisions(const struct judge *j)
 
 /* --- the child -------------------------------------------------------------------------------------------------- */
 
-/* The machine for the input on the desk, booted unless there is one. In the parent, so that later children have it too. */
-static bool have_machine(struct judge *j)
+/* The machine for the input on the desk, booted unless there is one. */
+static bool have_machine(struct server *j)
 {
     struct machine_config config = world_config_for(&j->desk->trace);
 
@@ -111,7 +123,7 @@ static bool have_machine(struct judge *j)
     return j->interleave != NULL;
 }
 
-static void run_alone(struct judge *j)
+static void run_alone(struct server *j)
 {
     struct desk *d = j->desk;
     struct world *w = pool_world(&j->pool, &d->trace);
@@ -126,7 +138,7 @@ static void run_alone(struct judge *j)
     d->finding = w->finding;
 }
 
-static void run_interleaved(struct judge *j)
+static void run_interleaved(struct server *j)
 {
     struct desk *d = j->desk;
     struct schedule_decisions decisions = interleave_decisions(&d->trace);
@@ -139,8 +151,8 @@ static void run_interleaved(struct judge *j)
     d->finding = *interleave_finding(j->interleave);
 }
 
-/* Runs what is on the desk each time it is asked to. */
-static void serve(struct judge *j, int ask, int answer)
+/* Runs what is on the desk each time it is asked to, until nobody asks any more. */
+static void serve(struct server *j, int ask, int answer)
 {
     const struct itimerval limit = {.it_value = {.tv_sec = JUDGE_HANG_SECONDS}};
     char byte;
@@ -157,21 +169,46 @@ static void serve(struct judge *j, int ask, int answer)
         if (write(answer, &byte, 1) != 1)
             break;
     }
+}
+
+int judge_serve(const char *oracles)
+{
+    static struct server server;
+
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    signal(SIGINT, SIG_IGN); /* Ctrl-C is the parent's business, who stops asking */
+    server.pool.oracles = (uint32_t)strtoul(oracles, NULL, 10);
+    server.desk = mmap(NULL, sizeof(*server.desk), PROT_READ | PROT_WRITE, MAP_SHARED, DESK_FD, 0);
+    if (server.desk == MAP_FAILED)
+        return CLI_ENVIRONMENT;
+    serve(&server, ASK_FD, ANSWER_FD);
     _exit(0);
 }
 
 /*
- * A sanitizer has its own handlers for fatal signals, which say where: the child keeps those. Ctrl-C is the parent's
- * business, who ends the child by not asking again.
+ * The child is a new program, not a copy of this one: what the inputs that ran here have done to this process must not be
+ * there. It keeps the handlers of a sanitizer for fatal signals, which say where.
  */
-static void become_child(struct judge *j, int ask, int answer)
+static void become_child(const struct judge *j, int ask, int answer)
 {
-    prctl(PR_SET_PDEATHSIG, SIGKILL);
-    signal(SIGVTALRM, SIG_DFL);
-    signal(SIGINT, SIG_IGN);
-    signal(SIGPIPE, SIG_DFL);
-    dup2(j->log, STDERR_FILENO);
-    serve(j, ask, answer);
+    char oracles[16];
+    char *const words[] = {(char *)"touchstone", (char *)JUDGE_WORD, oracles, NULL};
+    /* Out of the way of the numbers that they get. */
+    int high[] = {fcntl(j->desk_file, F_DUPFD, 10), fcntl(ask, F_DUPFD, 10), fcntl(answer, F_DUPFD, 10),
+                  fcntl(j->log, F_DUPFD, 10)};
+    static const int to[] = {DESK_FD, ASK_FD, ANSWER_FD, STDERR_FILENO};
+    sigset_t none;
+
+    for (size_t i = 0; i < sizeof(to) / sizeof(to[0]); i++) {
+        if (high[i] < 0 || dup2(high[i], to[i]) < 0)
+            _exit(127);
+        close(high[i]);
+    }
+    snprintf(oracles, sizeof(oracles), "%u", j->oracles);
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+    execv("/proc/self/exe", words);
+    _exit(127);
 }
 
 /* --- the parent ------------------------------------------------------------------------------------------------- */
@@ -315,8 +352,8 @@ bool judge_run(struct judge *j, const struct trace *t, bool settled, struct verd
     memset(v, 0, sizeof(*v));
     put_on_desk(j, t, settled);
     forget_log(j);
-    if (j->child == 0 && (!have_machine(j) || !start_child(j)))
-        return cli_error(0, "no memory for a machine, or no process"), false;
+    if (j->child == 0 && !start_child(j))
+        return cli_error(0, "no process to run traces in: %s", strerror(errno)), false;
     j->runs++;
     if (write(j->ask, &byte, 1) != 1)
         return cli_error(0, "cannot talk to the process that runs the traces: %s", strerror(errno)), false;

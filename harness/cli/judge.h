@@ -3,7 +3,8 @@
  * A judge: a child process that runs inputs and says what came of them, so that an input may crash, hang or spoil the
  * process it runs in without taking the command with it.
  *
- * The child inherits machines that the parent has booted, runs one input after another, and is replaced when it dies.
+ * The child is this program anew: nothing that ran in the parent can make a difference. It runs one input after another, and
+ * is replaced when it dies.
  * A verdict is the same whether it was given by a judge or by `touchstone run`.
  */
 #ifndef TOUCHSTONE_HARNESS_CLI_JUDGE_H
@@ -41,6 +42,10 @@ static inline void trace_copy(struct trace *to, const struct trace *from)
     to->schedule_seed = from->schedule_seed;
     memcpy(to->decision, from->decision, from->decisions);
 }
+
+/* First word of the child's command line, and what it does: never returns but to complain. */
+#define JUDGE_WORD "--judge"
+int judge_serve(const char *oracles);
 
 /* NULL when memory is short. */
 struct judge *judge_create(uint32_t oracles);

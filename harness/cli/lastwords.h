@@ -15,13 +15,16 @@ struct lastwords {
     const uint8_t *bytes; /* the input that runs now */
     const size_t *size;
     const uint64_t *executions;
-    const char *folder; /* where it is written, as crash-<hash>.tst or hang-<hash>.tst */
+    const char *folder; /* of findings; crash-<hash>.tst or hang-<hash>.tst is written there first */
     bool json;
+    bool raw;           /* do not shorten it */
+    const char *engine; /* who found it, and with which command line */
+    const char *command;
 };
 
 /*
  * From now on a fatal signal, or LASTWORDS_HANG_SECONDS without lastwords_alive, writes the input and one line (JSON if
- * wanted, like a hunt that found something), and ends the process with CLI_FINDING. `words` has to stay valid.
+ * wanted, like a hunt that found something), and ends the process with CLI_FINDING. The input becomes a finding like any other. `words` has to stay valid.
  */
 void lastwords_arm(const struct lastwords *words);
 

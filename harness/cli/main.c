@@ -5,6 +5,7 @@
  * The table below is all there is; each subcommand lives in the file of its name.
  */
 #include "harness/cli/cli.h"
+#include "harness/cli/judge.h"
 
 #include <string.h>
 
@@ -87,13 +88,15 @@ static const struct cli_command commands[] = {
      cmd_record},
     {"hunt", "[options]", "look for a broken promise by mutation, in this process",
      "Mutates seeds, keeps what reaches a new combination of call, outcome and abstract state, and stops at the first\n"
-     "finding, which is written in binary and in text. The same --seed and --execs give the same run everywhere.\n\n"
+     "finding, which is shortened and gets a folder in findings/. The same --seed and --execs give the same run "
+     "everywhere.\n\n"
      "  --seconds N       stop after N seconds of processor time (default 60, or none with --execs)\n"
      "  --execs N         stop after N traces\n"
      "  --seed S          of the random choices (default 1)\n"
      "  --seeds PATH      traces to start from (default: corpora of the source tree)\n"
      "  --corpus FOLDER   read more traces from there, and write each new interesting one there at once\n"
      "  --findings FOLDER where findings go (default findings); nothing is overwritten\n"
+     "  --no-min          do not shorten the finding\n"
      "  --oracles LIST    own,liv,ord,ref,ni,att or all (default)\n"
      "  --json            one JSON object on standard output\n",
      cmd_hunt},
@@ -112,6 +115,7 @@ static const struct cli_command commands[] = {
      "  --decisions FILE  decisions of every round from bytes first: below 128 the hart goes on, else any\n"
      "  --seeds PATH      traces to compose from (default: corpora of the source tree)\n"
      "  --findings FOLDER where findings go (default findings)\n"
+     "  --no-min          do not shorten the finding\n"
      "  --threads         harts are threads, for ThreadSanitizer (preset host-tsan): in no order, --rounds of them\n"
      "  --json            one JSON object on standard output\n",
      cmd_interleave},
@@ -129,6 +133,30 @@ static const struct cli_command commands[] = {
      "  --any             take binary files as the fuzz targets do: any bytes are a trace\n"
      "  --execs N         stop after N executions\n",
      cmd_min},
+    {"triage", "[options] PATH...", "many inputs that fuzzers kept, sorted into few findings",
+     "Judges each input in a process of its own, and makes or updates a folder of findings for each different one: "
+     "oracle,\n"
+     "property, call and site are its identity. Folders are searched for files of any name. An input that was seen "
+     "before\n"
+     "changes nothing; another one that shows the same adds to the count.\n\n"
+     "  --findings FOLDER where findings are kept (default findings)\n"
+     "  --engine NAME     who found the inputs\n"
+     "  --target NAME     fuzz target that they are for\n"
+     "  --program FILE    that target, when its inputs are not whole traces: what it prints is taken\n"
+     "  --command TEXT    command line that found them\n"
+     "  --execs N         of the minimiser, per finding\n"
+     "  --no-min          do not shorten\n"
+     "  --json            one JSON object on standard output\n"
+     "  --last-words N    for a hunt that died at its N-th execution: speak in its name\n",
+     cmd_triage},
+    {"verify-fix", "[--findings FOLDER] [--json] ID...", "does a finding still show on this build?",
+     "Runs all kept inputs of a finding again and says: fixed, still there, or another finding. The history in its "
+     "bug.json\n"
+     "grows by that. ID is the name of its folder, or a part of it.\n\n"
+     "  --findings FOLDER where findings are kept (default findings)\n"
+     "  --json            a JSON object per finding on standard output\n"
+     "exit code 0: all are fixed; 5: one is not.\n",
+     cmd_verify_fix},
     {"matrix", "[--missing] [--json] PATH...", "which outcomes, exits and changes of state the traces reach",
      "Replays each trace once and marks off the cells of harness/cli/matrix_cells.def. Exit code 1 when a wanted cell "
      "was\n"
@@ -255,6 +283,8 @@ int main(int argc, char **argv)
         return help(stderr);
     if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "help") == 0)
         return help(stdout);
+    if (argc == 3 && strcmp(argv[1], JUDGE_WORD) == 0)
+        return judge_serve(argv[2]); /* a child of another command */
     for (size_t i = 0; i < COMMANDS; i++) {
         const struct cli_command *command = &commands[i];
 

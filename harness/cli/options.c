@@ -114,6 +114,19 @@ bool cli_oracles(const struct cli_command *command, const char *text, uint32_t *
     return true;
 }
 
+const char *cli_line(int argc, char **argv)
+{
+    static char line[512];
+    size_t len = (size_t)snprintf(line, sizeof(line), "touchstone");
+
+    for (int i = 0; i < argc && len < sizeof(line) - 1; i++) {
+        bool plain = argv[i][0] != '\0' && strpbrk(argv[i], " '\"\\$`*?&|;<>()") == NULL;
+
+        len += (size_t)snprintf(line + len, sizeof(line) - len, plain ? " %s" : " '%s'", argv[i]);
+    }
+    return line;
+}
+
 const char *cli_colour(const char *name)
 {
     static int terminal = -1;

@@ -220,7 +220,7 @@ class Judge:
 
     def hunt(self, plant, program, verdict, seconds):
         findings = os.path.join(self.folder(plant), "findings")
-        words = [program, "hunt", "--json", "--seconds", str(max(1, int(seconds))), "--seeds", self.corpora, "--findings",
+        words = [program, "hunt", "--json", "--no-min", "--seconds", str(max(1, int(seconds))), "--seeds", self.corpora, "--findings",
                  findings]
         code, output, errors = self.start(plant, verdict, words, 2 * seconds + 30)
         try:
@@ -234,13 +234,13 @@ class Judge:
             return
         verdict.executions += said["executions"]
         if said["found"]:
-            text = sanitizer_text(errors) if said["property"] == "crash" else None
+            text = sanitizer_text(errors) if said["oracle"] == "SAN" else None
             verdict.found(said["oracle"], text or said["text"], property=said["property"], call=said.get("call"),
                           reproducer=said.get("reproducer"))
 
     def interleave(self, plant, program, variant, verdict):
         findings = os.path.join(self.folder(plant), "findings")
-        words = ["interleave", "--json", "--steps", str(INTERLEAVE_STEPS[variant]), "--seeds", self.corpora, "--findings", findings]
+        words = ["interleave", "--json", "--no-min", "--steps", str(INTERLEAVE_STEPS[variant]), "--seeds", self.corpora, "--findings", findings]
         code, output, errors = self.start(plant, verdict, [program] + words, self.fixed_limit())
         try:
             said = json.loads(output.strip().splitlines()[-1])
