@@ -216,7 +216,7 @@ bool world_step(struct world *w, const struct trace_op *op, struct step_result *
     s.hart = op->hart % w->machine->config.harts;
     if (op->op != OP_EXPECT && op->op != OP_NOP && !w->overrun) {
         for (unsigned i = 0; i < 8; i++)
-            s.a[i] = world_resolve(w, op, i);
+            s.a[i] = op->kind[i] == ARG_RAW ? op->a[i] : world_resolve(w, op, i);
         if (w->twin != NULL)
             ni_before(w, s.hart);
         act(&s);

@@ -204,10 +204,10 @@ static void check_tlb(struct world *w, uint32_t h)
 
     if (!machine_in_guest(w->machine, h))
         running = HART_NO_TVM;
-    for (unsigned i = 0; i < MACHINE_TLB_ENTRIES && !w->finding.found; i++) {
-        const struct tlb_entry *e = &w->machine->hart[h].tlb[i];
+    const struct tlb_entry *end = &w->machine->hart[h].tlb[MACHINE_TLB_ENTRIES];
+    for (const struct tlb_entry *e = w->machine->hart[h].tlb; e < end; e++) {
         if (e->valid)
-            check_entry(w, h, e, running);
+            check_entry(w, h, e, running); /* the first report is kept */
     }
 }
 

@@ -22,6 +22,7 @@ struct att_slot {
 
 struct att {
     struct att_slot slot[MONITOR_MAX_TVMS];
+    uint64_t used; /* slots that were written since the reset, as bits */
 };
 
 /* Supervisor registers of a promoted boot vCPU in the order of measurement, and what of them can be set. */
@@ -93,8 +94,10 @@ void att_destroy(struct world *w)
 
 void att_reset(struct world *w)
 {
-    if ((w->oracles & ORACLE_ATT) != 0)
-        memset(w->oracle_state->att, 0, sizeof(*w->oracle_state->att));
+    struct att *a = w->oracle_state->att;
+
+    for (; a->used != 0; a->used &= a->used - 1)
+        a->slot[__builtin_ctzll(a->used)] = (struct att_slot){0};
 }
 
 /* --- calls ------------------------------------------------------------------------------------------------------ */
@@ -202,6 +205,7 @@ static void follow_call(struct world *w, const struct host_call *call)
     if (s == NULL)
         return;
     uint32_t slot = (uint32_t)(s - w->oracle_state->att->slot);
+    w->oracle_state->att->used |= UINT64_C(1) << slot;
     const struct tvm *t = object_of(w, slot);
     if (made)
         *s = (struct att_slot){.id = call->value};
@@ -226,7 +230,7 @@ void att_after(struct world *w)
         return;
     if (call->made && call->ok)
         follow_call(w, call);
-    for (uint64_t live = oracle_live_slots(w); live != 0; live &= live - 1) {
+    for (uint64_t live = records_live_slots(w); live != 0; live &= live - 1) {
         uint32_t i = (uint32_t)__builtin_ctzll(live);
         const struct att_slot *s = &w->oracle_state->att->slot[i];
         const struct tvm *t = m->tvm[i].id != s->id ? NULL : object_of(w, i);

@@ -246,6 +246,7 @@ void content_judge(struct world *w, const uint32_t *frames, uint32_t frame_count
         if (memcmp(step_bytes(w, f), step_old_bytes(o, f), PAGE_SIZE) == 0)
             continue;
         o->written[o->written_count++] = f;
+        frame_set_remove(&o->lined, f);
         /* A frame in new hands was judged with its transition. */
         if (memcmp(&o->record[f], &w->machine->monitor->page[f], sizeof(o->record[f])) == 0)
             judge_content(w, f);

@@ -151,7 +151,7 @@ void life_judge(struct world *w)
     const struct monitor *m = w->machine->monitor;
 
     judge_call_state(w);
-    if (memcmp(o->slot, m->tvm, sizeof(o->slot)) == 0)
+    if (!o->slots_moved)
         return;
     for (uint32_t i = 0; i < MONITOR_MAX_TVMS && !w->finding.found; i++) {
         if (memcmp(&o->slot[i], &m->tvm[i], sizeof(o->slot[i])) != 0)

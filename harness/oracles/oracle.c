@@ -84,18 +84,6 @@ bool oracle_window_run(const struct world *w, uint64_t base, uint64_t count, uin
     return true;
 }
 
-uint64_t oracle_live_slots(const struct world *w)
-{
-    const struct tvm_slot *slot = w->machine->monitor->tvm;
-    uint64_t live = 0;
-
-    if (memcmp(slot, w->oracle_state->slot, sizeof(w->oracle_state->slot)) == 0)
-        return w->oracle_state->slot_live;
-    for (uint32_t i = 0; i < MONITOR_MAX_TVMS; i++)
-        live |= (uint64_t)(slot[i].state != TVM_ABSENT) << i;
-    return live;
-}
-
 bool oracle_is_zero(const uint8_t *bytes, size_t len)
 {
     static const uint8_t zero[PAGE_SIZE]; /* stays in the cache, and the library compares faster than a loop */
@@ -168,11 +156,13 @@ bool oracle_create(struct world *w)
     o->converted_at = calloc(pages, sizeof(*o->converted_at));
     o->blocked_at = calloc(pages, sizeof(*o->blocked_at));
     o->changed = calloc(pages, sizeof(*o->changed));
+    o->lines = calloc(pages, sizeof(*o->lines));
     o->vcpu = calloc(pages, sizeof(*o->vcpu));
     o->scrubbed = calloc(pages, sizeof(*o->scrubbed));
     o->written = calloc(pages, sizeof(*o->written));
     o->erased = calloc(pages, sizeof(*o->erased));
-    if (!records_create(w) || !frame_set_create(&o->used, pages) || o->content == NULL || o->touched == NULL ||
+    if (!records_create(w) || !frame_set_create(&o->used, pages) || !frame_set_create(&o->lined, pages) ||
+        o->lines == NULL || o->content == NULL || o->touched == NULL ||
         o->is_touched == NULL || o->use == NULL || o->converted_at == NULL || o->blocked_at == NULL ||
         o->changed == NULL || o->vcpu == NULL || o->scrubbed == NULL || o->written == NULL || o->erased == NULL ||
         !ref_create(w) || !att_create(w))
@@ -202,6 +192,8 @@ void oracle_destroy(struct world *w)
     att_destroy(w);
     records_destroy(w);
     frame_set_destroy(&o->used);
+    frame_set_destroy(&o->lined);
+    free(o->lines);
     free(o->content);
     free(o->touched);
     free(o->is_touched);
@@ -222,18 +214,21 @@ void oracle_reset(struct world *w)
     struct oracle_state *o = w->oracle_state;
 
     o->generation++;
-    memset(o->entry, 0, sizeof(o->entry));
+    w->finding = o->boot;
+    machine_changes_clear(w->machine);
+    if (w->oracles == 0)
+        return; /* nobody looks */
+    for (uint32_t i = 0; i < w->machine->config.harts; i++)
+        o->entry[i].entered = false;
     memset(&o->call, 0, sizeof(o->call));
     o->hart = 0;
     o->entered = false;
-    machine_changes_clear(w->machine);
     records_reset(w);
     transition_reset(w);
     own_reset(w);
     ord_reset(w);
     ref_reset(w);
     att_reset(w);
-    w->finding = o->boot;
 }
 
 /* --- hooks ------------------------------------------------------------------------------------------------------ */
@@ -247,7 +242,6 @@ void oracle_before(struct world *w, uint32_t hart, const struct trace_op *op)
     o->hart = hart;
     o->guest_store = op->op == OP_GUEST_STORE || op->op == OP_GUEST_EXEC;
     o->entered = false;
-    o->scanned = false;
     for (uint32_t i = 0; i < w->machine->config.harts; i++)
         o->entry[i].entered = false;
     ord_before(w);
@@ -335,6 +329,7 @@ void oracle_after(struct world *w, uint32_t hart, const struct trace_op *op)
 
 void oracle_audit(struct world *w)
 {
+    w->oracle_state->scanned = false;
     ref_audit(w);
     if ((w->oracles & ORACLE_OWN) == 0 || w->finding.found || w->machine->halted)
         return;

@@ -224,11 +224,14 @@ struct oracle_state {
     struct page_record *seen;
     struct frame_set ever;               /* since the reset */
     struct frame_set fresh[FRESH_COUNT]; /* since that oracle looked last */
+    struct frame_set plain;              /* bit n: frames 64 n to 64 n + 63 were the host's at boot, all of them */
     bool scanned;                        /* nothing has happened since the last comparison */
+    bool slots_moved;                    /* what it found: slots of TVMs differ from those of the step before */
+    uint64_t live;                       /* and which of them are in use, as bits */
 
     /* What else the monitor's records were. */
     struct tvm_slot slot[MONITOR_MAX_TVMS];
-    uint64_t slot_live; /* those that are not absent, as bits */
+    uint64_t slot_live; /* those that were in use, as bits */
     struct global_fence fence;
     uint64_t next_tvm_id;
     uint32_t hsm[MONITOR_MAX_HARTS];
@@ -245,6 +248,8 @@ struct oracle_state {
 
     /* Structures as the oracle last walked them. */
     struct frame_use *use;
+    uint64_t *lines;                    /* of a table frame: which lines hold an entry, as bits */
+    struct frame_set lined;             /* frames for which that is known */
     struct frame_set used;              /* those that are used by something */
     uint32_t painted[MONITOR_MAX_TVMS]; /* last frame painted for a TVM, see frame_use.next */
     uint32_t *erased;                   /* frames of a picture that is being painted anew */
@@ -312,8 +317,12 @@ bool own_in_region(const struct world *w, uint32_t slot, uint64_t gfn, uint64_t 
 bool records_create(struct world *w);
 void records_destroy(struct world *w);
 void records_reset(struct world *w);
-/* Compare all page records with what they were, and tell all who want to know. */
+/* Compare all page records and TVM slots with what they were, and tell all who want to know. */
 void records_scan(struct world *w);
+/* Are the 64 frames from `first` on the host's, with nothing else in their records? */
+bool records_plain(const struct world *w, uint32_t first);
+/* TVM slots that the monitor has in use now, as bits. */
+uint64_t records_live_slots(struct world *w);
 
 /* transition.c */
 void transition_reset(struct world *w);
@@ -368,9 +377,6 @@ void ord_reset(struct world *w);
 void ord_before(struct world *w);
 void ord_event(struct world *w, const struct machine_event *event);
 void ord_after(struct world *w);
-
-/* TVM slots that the monitor has in use now, as bits. */
-uint64_t oracle_live_slots(const struct world *w);
 
 /* First frame of the 4 KiB window frame run that [base, base + count pages) names; false when it is not one. */
 bool oracle_window_run(const struct world *w, uint64_t base, uint64_t count, uint32_t *first);

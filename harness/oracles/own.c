@@ -26,6 +26,7 @@
 #define PTE_LOW_BITS UINT64_C(0x3ff)
 
 #define TABLE_WORDS 512u
+#define LINE_WORDS 8u
 #define MAX_LEVELS 5u
 #define MAX_LEAF_LEVEL 1u /* 2 MiB */
 
@@ -169,6 +170,40 @@ static void walk_leaf(const struct walk_step *s, uint64_t pte, unsigned level, u
         check_shared_leaf(s, pte & ((UINT64_C(1) << 54) - 1), gfn, pages);
 }
 
+/*
+ * Lines of a frame that hold an entry, as bits: tables are mostly empty, and most of them stay as they are from one walk to the
+ * next. Kept until the frame is written.
+ */
+static uint64_t lines_of(const struct world *w, uint32_t frame)
+{
+    struct oracle_state *o = w->oracle_state;
+    const uint8_t *bytes = frame_bytes(w, frame);
+    uint64_t lines = 0;
+
+    if ((o->lined.word[frame / 64] >> frame % 64 & 1) != 0)
+        return o->lines[frame];
+    for (uint32_t i = 0; i < TABLE_WORDS / LINE_WORDS; i++) {
+        uint64_t word[LINE_WORDS];
+        memcpy(word, bytes + (size_t)i * sizeof(word), sizeof(word));
+        uint64_t any = word[0] | word[1] | word[2] | word[3] | word[4] | word[5] | word[6] | word[7];
+        lines |= (uint64_t)(any != 0) << i;
+    }
+    o->lines[frame] = lines;
+    frame_set_add(&o->lined, frame);
+    return lines;
+}
+
+/* First entry from `i` on, in `frames` frames from `frame`, whose line holds an entry; their end when there is none. */
+static uint32_t next_line(const struct world *w, uint32_t frame, uint32_t frames, uint32_t i)
+{
+    for (; i < frames * TABLE_WORDS; i = (i / TABLE_WORDS + 1) * TABLE_WORDS) {
+        uint64_t rest = lines_of(w, frame + i / TABLE_WORDS) & UINT64_MAX << (i % TABLE_WORDS / LINE_WORDS);
+        if (rest != 0)
+            return i / TABLE_WORDS * TABLE_WORDS + (uint32_t)__builtin_ctzll(rest) * LINE_WORDS;
+    }
+    return i;
+}
+
 /* Walk `frames` consecutive frames of one table at `level`, which begins at guest frame `gfn`. */
 static void walk_table(const struct walk_step *s, uint32_t frame, uint32_t frames, unsigned level, uint64_t gfn)
 {
@@ -176,10 +211,8 @@ static void walk_table(const struct walk_step *s, uint32_t frame, uint32_t frame
 
     for (uint32_t i = 0; i < frames * TABLE_WORDS && !s->w->finding.found; i++) {
         uint64_t pte;
-        if (i % 64 == 0 && oracle_is_zero(bytes + (size_t)i * 8, 512)) {
-            i += 63; /* tables are mostly empty */
-            continue;
-        }
+        if (i % LINE_WORDS == 0 && (i = next_line(s->w, frame, frames, i)) == frames * TABLE_WORDS)
+            break;
         memcpy(&pte, bytes + (size_t)i * 8, sizeof(pte));
         if (pte == 0)
             continue;
@@ -283,16 +316,6 @@ static void compare_frame(struct world *w, uint32_t frame)
         oracle_report(w, ORACLE_OWN, S1_ISOLATION, "gfn",
                       "frame %u of slot %u is recorded at gfn 0x%llx and mapped at 0x%llx", frame, r->owner,
                       (unsigned long long)r->gfn, (unsigned long long)use->gfn);
-}
-
-/* Are the 64 frames from `first` on the host's, with nothing else in their records, and used by nobody? Most are. */
-static bool untouched(const struct world *w, uint32_t first)
-{
-    static const struct page_record host[64] = {[0 ... 63] = {.state = PAGE_NONCONF, .link = CONF_PAGE_NONE}};
-    const struct oracle_state *o = w->oracle_state;
-
-    return o->pages - first >= 64 && o->used.word[first / 64] == 0 &&
-           memcmp(&w->machine->monitor->page[first], host, sizeof(host)) == 0;
 }
 
 /* Sorted, disjoint, page-aligned, within the guest-physical width, of a type there is, memory without a pending change merged. */
@@ -399,7 +422,7 @@ static void check_vmid(struct world *w, uint32_t slot)
 
     if ((1u << m->platform.vmid_bits) <= MONITOR_MAX_TVMS)
         return;
-    for (uint64_t live = o->slot_live & oracle_live_slots(w); live != 0; live &= live - 1) {
+    for (uint64_t live = o->slot_live & records_live_slots(w); live != 0; live &= live - 1) {
         uint32_t i = (uint32_t)__builtin_ctzll(live);
         if (i != slot && o->tvm[i].facts.vmid == o->tvm[slot].facts.vmid)
             oracle_report(w, ORACLE_OWN, S1_ISOLATION, "vmid", "TVM slots %u and %u both use VMID %u", i, slot,
@@ -425,6 +448,7 @@ void own_reset(struct world *w)
     struct oracle_state *o = w->oracle_state;
 
     forget_picture(o);
+    frame_set_clear(&o->lined);
 }
 
 void own_audit(struct world *w)
@@ -432,6 +456,7 @@ void own_audit(struct world *w)
     struct oracle_state *o = w->oracle_state;
 
     forget_picture(o);
+    frame_set_clear(&o->lined);
     for (uint32_t slot = 0; slot < MONITOR_MAX_TVMS && !w->finding.found; slot++) {
         if (w->machine->monitor->tvm[slot].state == TVM_ABSENT)
             continue;
@@ -441,7 +466,7 @@ void own_audit(struct world *w)
         }
     }
     for (uint32_t frame = 0; frame < o->pages && !w->finding.found; frame++) {
-        if (frame % 64 == 0 && untouched(w, frame))
+        if (frame % 64 == 0 && o->used.word[frame / 64] == 0 && records_plain(w, frame))
             frame += 63;
         else
             compare_frame(w, frame);
@@ -469,7 +494,7 @@ static uint64_t slots_to_repaint(const struct world *w)
         if (state_is_owned(after->state))
             slots |= UINT64_C(1) << (after->owner % MONITOR_MAX_TVMS);
     }
-    if (memcmp(m->tvm, o->slot, sizeof(o->slot)) == 0)
+    if (!o->slots_moved)
         return slots;
     for (uint32_t i = 0; i < MONITOR_MAX_TVMS; i++) {
         if (m->tvm[i].state != o->slot[i].state || m->tvm[i].id != o->slot[i].id ||

@@ -310,7 +310,7 @@ static void compare_tvms(struct world *w, bool everything, uint64_t id)
     struct ref *r = ref_of(w);
     uint32_t theirs = 0;
     uint32_t mine = (uint32_t)__builtin_popcountll(r->live);
-    for (uint64_t live = oracle_live_slots(w); live != 0; live &= live - 1) {
+    for (uint64_t live = records_live_slots(w); live != 0; live &= live - 1) {
         const struct tvm_slot *slot = &m->tvm[__builtin_ctzll(live)];
         theirs++;
         const struct ref_tvm *t = ref_tvm_by_id(r, slot->id);

@@ -194,7 +194,7 @@ void region_after(struct world *w)
 {
     struct oracle_state *o = w->oracle_state;
 
-    for (uint64_t live = oracle_live_slots(w); live != 0 && !w->finding.found; live &= live - 1) {
+    for (uint64_t live = records_live_slots(w); live != 0 && !w->finding.found; live &= live - 1) {
         uint32_t slot = (uint32_t)__builtin_ctzll(live);
         const struct tvm_slot *now = &w->machine->monitor->tvm[slot];
         if (o->slot[slot].state == TVM_ABSENT || o->slot[slot].id != now->id) {

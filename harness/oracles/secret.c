@@ -96,11 +96,12 @@ static void check_host(struct world *w, uint32_t h, const struct world_image *ow
 {
     const struct machine_hart *hart = &w->machine->hart[h];
 
-    for (unsigned i = 1; i < 32; i++) {
+    for (unsigned i = 1; i < 32; i++)
         check_word(w, h, hart->x[i], own->x[i], "x", i);
+    for (unsigned i = 0; i < 32; i++)
         check_word(w, h, hart->f[i], own->f[i], "f", i);
-    }
-    check_word(w, h, hart->f[0], own->f[0], "f", 0);
+    if (memcmp(hart->v, own->vector.v, sizeof(hart->v)) == 0)
+        return;
     for (unsigned i = 0; i < 32; i++) {
         uint64_t now, before;
         memcpy(&now, hart->v + (size_t)i * MACHINE_VLENB, sizeof(now));

@@ -317,10 +317,10 @@ static void take_scalars(struct world *w)
     struct oracle_state *o = w->oracle_state;
     const struct monitor *m = w->machine->monitor;
 
-    if (memcmp(o->slot, m->tvm, sizeof(o->slot)) != 0) {
-        o->slot_live = oracle_live_slots(w);
+    o->slot_live = records_live_slots(w);
+    if (o->slots_moved)
         memcpy(o->slot, m->tvm, sizeof(o->slot));
-    }
+    o->slots_moved = false;
     o->fence = m->fence;
     o->next_tvm_id = m->next_tvm_id;
     for (uint32_t i = 0; i < w->machine->config.harts; i++) {

@@ -77,9 +77,29 @@ const struct abi_call *abi_call_by_name(const char *name, size_t len)
 
 const struct abi_call *abi_call_by_number(bool guest, uint64_t eid, uint32_t fid)
 {
-    for (size_t i = 0; i < POSITION_COUNT; i++) {
-        if (calls[i].guest == guest && calls[i].eid == eid && calls[i].fid == fid)
-            return &calls[i];
+#define NUMBER(eid, fid) ((uint64_t)(eid) << 32 | (uint32_t)(fid))
+#define CASE_HOST(number, position)
+#define CASE_GUEST(number, position)                                                                                   \
+    case number: return &calls[position];
+    if (eid > UINT32_MAX)
+        return NULL;
+    if (guest) {
+        switch (NUMBER(eid, fid)) {
+#define ABI_CALL(id, caller, ext, fid, name, ...) CASE_##caller(NUMBER(SBI_EID_##ext, fid), POSITION_##name)
+#define ABI_CALL_UNSERVED(id, caller, ext, fid, name, ...) CASE_##caller(NUMBER(SBI_EID_##ext, fid), POSITION_##name)
+#include "monitor/abi/calls.def"
+        default: return NULL;
+        }
     }
-    return NULL;
+#undef CASE_HOST
+#undef CASE_GUEST
+#define CASE_GUEST(number, position)
+#define CASE_HOST(number, position)                                                                                    \
+    case number: return &calls[position];
+    switch (NUMBER(eid, fid)) {
+#define ABI_CALL(id, caller, ext, fid, name, ...) CASE_##caller(NUMBER(SBI_EID_##ext, fid), POSITION_##name)
+#define ABI_CALL_UNSERVED(id, caller, ext, fid, name, ...) CASE_##caller(NUMBER(SBI_EID_##ext, fid), POSITION_##name)
+#include "monitor/abi/calls.def"
+    default: return NULL;
+    }
 }
