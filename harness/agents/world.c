@@ -85,6 +85,7 @@ void world_destroy(struct world *w)
     if (w == NULL)
         return;
     world_destroy(w->twin);
+    free(w->past);
     oracle_destroy(w);
     if (w->machine != NULL)
         machine_destroy(w->machine);
@@ -101,7 +102,7 @@ void world_reset(struct world *w)
     memset(&w->finding, 0, sizeof(w->finding));
     oracle_reset(w);
     if (w->twin != NULL)
-        world_reset(w->twin);
+        ni_reset(w);
 }
 
 uint64_t world_resolve(const struct world *w, const struct trace_op *op, unsigned index)
@@ -222,11 +223,8 @@ bool world_step(struct world *w, const struct trace_op *op, struct step_result *
         act(&s);
         if (s.result->kind == EXPECT_ENTER)
             guest_plant_markers(w, s.hart);
-        if (w->twin != NULL && !w->finding.found) {
-            struct step_result twin;
-            world_step(w->twin, op, &twin);
-            ni_after(w, s.hart, s.result, &twin);
-        }
+        if (w->twin != NULL && !w->finding.found)
+            ni_step(w, s.hart, op, s.result);
     }
     if (!w->finding.found && !w->overrun && (w->step + 1) % STEPS_PER_AUDIT == 0)
         oracle_audit(w);

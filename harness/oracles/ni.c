@@ -2,6 +2,7 @@
 /* NI: two worlds side by side; see ni.h. */
 #include "harness/oracles/ni.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "harness/machine/internal.h"
@@ -164,7 +165,7 @@ static void compare_rest(struct world *w, uint32_t h)
         leak(w, "ni-way", "reset", h, 0, m->halted, t->halted);
 }
 
-void ni_after(struct world *w, uint32_t h, const struct step_result *mine, const struct step_result *twin)
+static void compare(struct world *w, uint32_t h, const struct step_result *mine, const struct step_result *twin)
 {
     struct step_result one = *mine;
     struct step_result other = *twin;
@@ -180,4 +181,52 @@ void ni_after(struct world *w, uint32_t h, const struct step_result *mine, const
         compare_host_memory(w, h, mine->kind == EXPECT_VALUE && machine_in_guest(w->machine, h));
     if (!w->finding.found)
         compare_rest(w, h);
+}
+
+/* --- the twin's steps ------------------------------------------------------------------------------------------- */
+
+/* Keep an operation for later. False when there is no memory for it. */
+static bool remember(struct world *w, const struct trace_op *op)
+{
+    if (w->past_count == w->past_room) {
+        uint32_t room = w->past_room != 0 ? 2 * w->past_room : 64;
+        struct trace_op *grown = realloc(w->past, room * sizeof(*grown));
+
+        if (grown == NULL)
+            return false;
+        w->past = grown;
+        w->past_room = room;
+    }
+    w->past[w->past_count++] = *op;
+    return true;
+}
+
+static void catch_up(struct world *w)
+{
+    w->twin_runs = true;
+    for (uint32_t i = 0; i < w->past_count; i++)
+        world_step(w->twin, &w->past[i], NULL);
+    w->past_count = 0;
+}
+
+void ni_step(struct world *w, uint32_t h, const struct trace_op *op, const struct step_result *mine)
+{
+    struct step_result twin;
+
+    if (!w->twin_runs) {
+        bool secret = mine->kind == EXPECT_ENTER || machine_in_guest(w->machine, h);
+        if (!secret && remember(w, op))
+            return;
+        catch_up(w);
+    }
+    world_step(w->twin, op, &twin);
+    compare(w, h, mine, &twin);
+}
+
+void ni_reset(struct world *w)
+{
+    if (w->twin_runs)
+        world_reset(w->twin);
+    w->twin_runs = false;
+    w->past_count = 0;
 }

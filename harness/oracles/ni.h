@@ -23,7 +23,13 @@
 /* Remember the registers of hart `h` in both worlds before an operation of it. */
 void ni_before(struct world *w, uint32_t h);
 
-/* Compare both worlds after an operation of hart `h` of which the agents saw `mine` and `twin`. */
-void ni_after(struct world *w, uint32_t h, const struct step_result *mine, const struct step_result *twin);
+/*
+ * The world has performed `op` on hart `h`, and its agents saw `mine`: let the twin do the same, and compare. As long as no
+ * guest has run there is no secret, and both worlds are one: the twin waits, and catches up when a guest is entered.
+ */
+void ni_step(struct world *w, uint32_t h, const struct trace_op *op, const struct step_result *mine);
+
+/* Back to the beginning. */
+void ni_reset(struct world *w);
 
 #endif

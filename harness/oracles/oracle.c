@@ -162,10 +162,9 @@ bool oracle_create(struct world *w)
     o->written = calloc(pages, sizeof(*o->written));
     o->erased = calloc(pages, sizeof(*o->erased));
     if (!records_create(w) || !frame_set_create(&o->used, pages) || !frame_set_create(&o->lined, pages) ||
-        o->lines == NULL || o->content == NULL || o->touched == NULL ||
-        o->is_touched == NULL || o->use == NULL || o->converted_at == NULL || o->blocked_at == NULL ||
-        o->changed == NULL || o->vcpu == NULL || o->scrubbed == NULL || o->written == NULL || o->erased == NULL ||
-        !ref_create(w) || !att_create(w))
+        o->lines == NULL || o->content == NULL || o->touched == NULL || o->is_touched == NULL || o->use == NULL ||
+        o->converted_at == NULL || o->blocked_at == NULL || o->changed == NULL || o->vcpu == NULL ||
+        o->scrubbed == NULL || o->written == NULL || o->erased == NULL || !ref_create(w) || !att_create(w))
         return false;
     memcpy(o->content, w->machine->window, (size_t)pages * PAGE_SIZE);
     if (w->oracles != 0) {

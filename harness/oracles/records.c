@@ -27,8 +27,8 @@ bool records_create(struct world *w)
     o->record = malloc(bytes);
     o->seen = malloc(bytes);
     if (o->record == NULL || o->seen == NULL || !frame_set_create(&o->ever, o->pages) ||
-        !frame_set_create(&o->plain, o->pages / CHUNK + 1) ||
-        !frame_set_create(&o->fresh[FRESH_OWN], o->pages) || !frame_set_create(&o->fresh[FRESH_REF], o->pages))
+        !frame_set_create(&o->plain, o->pages / CHUNK + 1) || !frame_set_create(&o->fresh[FRESH_OWN], o->pages) ||
+        !frame_set_create(&o->fresh[FRESH_REF], o->pages))
         return false;
     memcpy(o->record, w->machine->monitor->page, bytes);
     memcpy(o->seen, w->machine->monitor->page, bytes);
