@@ -67,6 +67,7 @@ int cmd_triage(const struct cli_command *command, int argc, char **argv);
 int cmd_verify_fix(const struct cli_command *command, int argc, char **argv);
 int cmd_seeds(const struct cli_command *command, int argc, char **argv);
 int cmd_to_c(const struct cli_command *command, int argc, char **argv);
+int cmd_upgrade(const struct cli_command *command, int argc, char **argv);
 
 /* --- options.c ---------------------------------------------------------------------------------------------- */
 

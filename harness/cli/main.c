@@ -56,6 +56,13 @@ static const struct cli_command commands[] = {
      "out\n",
      cmd_to_c},
     {"check", "FILE...", "is it a well-formed trace? says what is wrong and where", "", cmd_check},
+    {"upgrade", "[--force] FILE -o FILE", "trace of any known version to the canonical form of today",
+     "Also takes binary files that check refuses, if magic and version are right, and says what was wrong with them.\n"
+     "Decisions of the scheduler behind the records, from before the format had a place for them, become a schedule.\n"
+     "Writes text when the name ends in .trace, binary otherwise.\n\n"
+     "  -o FILE           where to write; an existing file is not overwritten\n"
+     "  --force           overwrite\n",
+     cmd_upgrade},
     {"seeds", "[--force] PATH... -o FOLDER", "assemble all traces below a folder into binary seeds",
      "Names of subfolders become part of the name: host/boot.trace becomes host-boot.tst.\n\n"
      "  -o FOLDER         where to write; existing files with other content are not overwritten\n"

@@ -222,6 +222,8 @@ static void write_program(FILE *out, const char *input, const char *source, cons
         fprintf(out, ", .window_pages = %" PRIu32, t->window_pages);
     if (t->seed != 0)
         fprintf(out, ", .seed = 0x%" PRIx64 "u", t->seed);
+    if (t->iopmp != IOPMP_PRESENT)
+        fprintf(out, ", .iopmp = \"%s\"", trace_iopmp_name(t->iopmp));
     fputs("});\n", out);
     write_schedule(out, t);
     for (uint32_t i = 0; i < t->count; i++) {

@@ -64,13 +64,25 @@ static void need(const void *made)
     exit(EXIT_ENVIRONMENT);
 }
 
+static uint8_t iopmp_by_name(const char *name)
+{
+    for (uint8_t i = 0; name != NULL && i < IOPMP_COUNT; i++) {
+        if (strcmp(trace_iopmp_name(i), name) == 0)
+            return i;
+    }
+    if (name != NULL)
+        bad_program("no IOPMP is ", name);
+    return IOPMP_PRESENT;
+}
+
 void repro_begin(int argc, char **argv, const char *name, const struct repro_machine *machine)
 {
     now.name = name;
     now.trace = (struct trace){.harts = (uint8_t)machine->harts,
                                .host_pages = machine->host_pages,
                                .window_pages = machine->window_pages,
-                               .seed = machine->seed};
+                               .seed = machine->seed,
+                               .iopmp = iopmp_by_name(machine->iopmp)};
     now.replay = (struct replay){.expectations = true};
     if (argc > 1 && strcmp(argv[1], "-v") == 0)
         now.replay.each = print_each;

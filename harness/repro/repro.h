@@ -20,6 +20,7 @@ struct repro_machine {
     unsigned harts;
     uint32_t host_pages, window_pages;
     uint64_t seed;
+    const char *iopmp; /* present (NULL), absent, refused or stuck */
 };
 
 enum repro_hart { h0, h1, h2, h3, h4, h5, h6, h7 };

@@ -19,7 +19,7 @@ cd "$SOURCE_DIR" || exit 1
 
 # One trace by itself, the way its header says.
 cat >"$scratch/both.trace" <<'TRACE'
-touchstone 1 harts=3 window_pages=256 seed=0x123456789abcdef0
+touchstone 1 harts=3 window_pages=256 seed=0x123456789abcdef0 iopmp=absent
 h0 covh_convert_pages(base=win[0]+0x10, num_pages=0xffffffffffffffff) -> INVALID_PARAM
 h1 covh_convert_pages(base=ram[0]-0x80000000, num_pages=4) -> NONE
 h0 base_probe_extension(eid=COVH, sdid=3) -> NOT_SUPPORTED
