@@ -36,6 +36,8 @@ static bool host_translation(const struct world *w, uint64_t hgatp, uint64_t gfn
         if (word == NULL)
             return false;
         memcpy(&pte, word, sizeof(pte));
+        if (pte >> 54 != 0) /* reserved, or of an extension that the machine lacks: a processor would fault */
+            return false;
         if ((pte & 0xe) != 0)
             break;
         if ((pte & 1) == 0 || level == 0)

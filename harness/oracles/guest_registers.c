@@ -68,6 +68,11 @@ static void check_guest_time(struct world *w, uint32_t h, struct tvm_history *t)
     if (t->timed && now != t->htimedelta)
         oracle_report(w, ORACLE_OWN, S1_ISOLATION, "guest-time", "hart %u: htimedelta was 0x%llx and is 0x%llx", h,
                       (unsigned long long)t->htimedelta, (unsigned long long)now);
+    /* It began with 0 when the TVM became runnable, which was in one step. */
+    if (!t->timed && now + t->born_to > t->born_to - t->born_from)
+        oracle_report(w, ORACLE_OWN, S1_ISOLATION, "guest-time",
+                      "hart %u: guest time did not begin with 0 when the TVM became runnable: htimedelta is 0x%llx", h,
+                      (unsigned long long)now);
     t->timed = true;
     t->htimedelta = now;
 }

@@ -86,6 +86,15 @@ static void follow_promotion(struct world *w, uint32_t slot)
     t->promoted = true;
 }
 
+/* Guest time began somewhere in this step. */
+static void born_now(struct world *w, uint32_t slot)
+{
+    struct tvm_history *t = &w->oracle_state->tvm[slot];
+
+    t->born_from = w->oracle_state->time;
+    t->born_to = machine_time(w->machine);
+}
+
 static void judge_new_slot(struct world *w, uint32_t slot, const struct tvm_slot *now)
 {
     struct oracle_state *o = w->oracle_state;
@@ -102,6 +111,7 @@ static void judge_new_slot(struct world *w, uint32_t slot, const struct tvm_slot
     o->tvm[slot].fence = 0;
     o->tvm[slot].notified = 0;
     o->tvm[slot].timed = false;
+    born_now(w, slot);
     o->tvm[slot].promoted = false;
     if (promoted) {
         follow_promotion(w, slot);
@@ -169,4 +179,6 @@ void life_follow(struct world *w)
     struct tvm_history *t = &o->tvm[c->slot];
     if (c->id == CALL_covh_finalize_tvm)
         t->start[0] = (struct vcpu_start){c->args[1], c->args[2]};
+    if (c->id == CALL_covh_finalize_tvm)
+        born_now(w, c->slot);
 }

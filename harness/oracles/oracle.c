@@ -241,6 +241,7 @@ void oracle_before(struct world *w, uint32_t hart, const struct trace_op *op)
     o->hart = hart;
     o->guest_store = op->op == OP_GUEST_STORE || op->op == OP_GUEST_EXEC;
     o->entered = false;
+    o->time = machine_time(w->machine);
     for (uint32_t i = 0; i < w->machine->config.harts; i++)
         o->entry[i].entered = false;
     ord_before(w);

@@ -156,8 +156,9 @@ struct tvm_history {
     struct vcpu_start start[TVM_MAX_VCPUS];
     bool promoted; /* and not entered yet: its boot vCPU begins with these */
     uint64_t boot_x[32];
-    uint64_t notified; /* vCPUs that were sent an interrupt by another one since they last had one pending */
-    bool timed;        /* htimedelta was seen */
+    uint64_t notified;           /* vCPUs that were sent an interrupt by another one since they last had one pending */
+    uint64_t born_from, born_to; /* time before and after the step that made it runnable */
+    bool timed;                  /* htimedelta was seen */
     uint64_t htimedelta;
     uint64_t fence; /* tvm_fence calls that succeeded */
 };
@@ -210,6 +211,7 @@ struct oracle_state {
     uint32_t hart;       /* acting hart */
     bool guest_store;    /* the operation may store to guest memory */
     bool entered;        /* any hart entered the monitor in this step */
+    uint64_t time;       /* when the step began */
     bool guest_failed;   /* the acting guest made a call that came back with an error */
     struct finding boot; /* what the machine looked like before anybody acted */
     struct ref *ref;     /* the model of the ABI, ref.h */
