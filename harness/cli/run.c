@@ -8,6 +8,7 @@
  */
 #include "harness/cli/cli.h"
 #include "harness/cli/engine.h"
+#include "harness/cli/script.h"
 #include "harness/concurrency/replay.h"
 
 #include <getopt.h>
@@ -338,8 +339,10 @@ int cmd_run(const struct cli_command *command, int argc, char **argv)
 
     if (engine != NULL && strcmp(engine, "unicorn") == 0)
         return engine_exec("run", argc - 1, argv + 1);
+    if (engine != NULL && strcmp(engine, "qemu") == 0)
+        return script_exec("emulation/qemu/play.py", argc, argv);
     if (engine != NULL && strcmp(engine, "host") != 0)
-        return cli_usage(command, "--engine %s: host and unicorn are possible", engine);
+        return cli_usage(command, "--engine %s: host, unicorn and qemu are possible", engine);
     for (int option; (option = getopt_long(argc, argv, "v", options, NULL)) != -1;) {
         switch (option) {
         case 'v': chosen.verbose = true; break;

@@ -1,0 +1,289 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Plays the host's side of a trace on the firmware. play.py has put the operations into memory, one record each, with
+ * addresses of this machine; here each is carried out on the hart that it names, and a line says what came of it:
+ *
+ *   = <step> r <error> <value>    a call has answered
+ *   = <step> v <value>            an access has succeeded
+ *   = <step> t <cause>            it has trapped
+ *   = <step> n                    nothing can be seen of it, or the hart is stopped
+ *
+ * One hart acts at a time: all that are started wait for their turn, and the one that acted names the next.
+ */
+#include "emulation/qemu/payload.h"
+
+#define RECORDS ((const struct record *)UINT64_C(0x87000000))
+#define MAGIC UINT64_C(0x31594c50)
+#define TEST_DEVICE ((volatile uint32_t *)UINT64_C(0x100000))
+#define NO_TRAP UINT64_MAX
+#define TVMS_MAX 512u
+#define MAX_FILL 0x10000u
+#define HSM_START 0u
+#define HSM_STOP 1u
+#define JUMP_WORDS 4u
+
+enum operation {
+    PLAY_ECALL = 1,
+    PLAY_LOAD,
+    PLAY_STORE,
+    PLAY_FETCH,
+    PLAY_CSR_READ,
+    PLAY_CSR_WRITE,
+    PLAY_FILL,
+    PLAY_FENCE,
+    PLAY_IRQ,
+    PLAY_NOP
+};
+
+/* The first one is the header: magic number in a[0], number of those that follow in a[1]. */
+struct record {
+    uint32_t operation, hart;
+    uint8_t tvm[8]; /* argument n is added to the id of TVM number a[n] bits 31:0; else it is what it is */
+    uint64_t a[8];
+};
+
+static uint64_t tvm_id[TVMS_MAX], tvm_count;
+static bool alive[HARTS] = {true};
+static uint32_t next; /* record, counted from 1 */
+static uint32_t turn; /* hart */
+static uint32_t code[HARTS][4] __attribute__((aligned(16)));
+
+_Noreturn void finish(void)
+{
+    print("\nplayer: end\n");
+    *TEST_DEVICE = 0x5555;
+    for (;;)
+        ;
+}
+
+_Noreturn void payload_unexpected_trap(uint64_t cause, uint64_t tval, uint64_t pc)
+{
+    print("\nplayer: unexpected trap %x, stval %x, sepc %x at step %d\n", cause, tval, pc, (uint64_t)next);
+    finish();
+}
+
+static uint64_t argument(const struct record *r, unsigned n)
+{
+    if (!r->tvm[n])
+        return r->a[n];
+    uint64_t which = r->a[n] & UINT32_MAX;
+    uint64_t id = which < tvm_count ? tvm_id[which] : 0;
+    return id + (uint64_t)(int64_t)(int32_t)(r->a[n] >> 32);
+}
+
+/* --- single accesses ---------------------------------------------------------------------------------------------- */
+
+/* Any instruction on a0 and a1, from a buffer: numbers of CSRs and widths are part of instructions. */
+static struct outcome execute(uint32_t instruction, uint64_t address, uint64_t value)
+{
+    volatile uint32_t *buffer = code[this_hart()];
+    buffer[0] = instruction;
+    buffer[1] = 0x00008067; /* ret */
+    register uint64_t a0 __asm__("a0") = address;
+    register uint64_t a1 __asm__("a1") = value;
+    register uint64_t t1 __asm__("t1") = (uint64_t)(uintptr_t)buffer;
+    __asm__ volatile("fence.i; lla t0, 1f; csrw sscratch, t0; mv t2, ra; jalr t1; csrw sscratch, zero; li a0, -1;"
+                     "1: mv ra, t2"
+                     : "+r"(a0), "+r"(a1)
+                     : "r"(t1)
+                     : "t0", "t2", "ra", "memory");
+    return (struct outcome){.cause = a0, .value = a1};
+}
+
+static uint32_t width_code(uint64_t width)
+{
+    return width == 1 ? 0 : width == 2 ? 1 : width == 4 ? 2 : 3;
+}
+
+static void say_outcome(struct outcome got, bool store)
+{
+    if (got.cause != NO_TRAP)
+        print("\n= %d t %x\n", (uint64_t)next, got.cause);
+    else
+        print("\n= %d v %x\n", (uint64_t)next, store ? 0 : got.value);
+}
+
+static void say_nothing(void)
+{
+    print("\n= %d n\n", (uint64_t)next);
+}
+
+/* lbu, lhu, lwu or ld of a1 from (a0); sb, sh, sw or sd. */
+static void load(const struct record *r)
+{
+    uint32_t width = width_code(argument(r, 1));
+    say_outcome(execute(0x00050583u | (width == 3 ? 3 : width | 4) << 12, argument(r, 0), 0), false);
+}
+
+static struct outcome store_word(uint64_t address, uint64_t width, uint64_t value)
+{
+    return execute(0x00b50023u | width_code(width) << 12, address, value);
+}
+
+/* The n-th eight bytes of the pattern that the harness fills with (harness/agents/host_agent.c). */
+static uint64_t pattern_word(uint64_t pattern, uint64_t n)
+{
+    uint64_t z = pattern + (n + 1) * UINT64_C(0x9e3779b97f4a7c15);
+    if (pattern == 0)
+        return 0;
+    z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
+    z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
+    return z ^ (z >> 31);
+}
+
+static void fill(const struct record *r)
+{
+    uint64_t address = argument(r, 0) & ~UINT64_C(7);
+    uint64_t len = (argument(r, 1) < MAX_FILL ? argument(r, 1) : MAX_FILL) & ~UINT64_C(7);
+    for (uint64_t done = 0; done < len; done += 8) {
+        struct outcome got = store_word(address + done, 8, pattern_word(argument(r, 2), done / 8));
+        if (got.cause != NO_TRAP) {
+            say_outcome(got, true);
+            return;
+        }
+    }
+    say_nothing();
+}
+
+static void interrupt(const struct record *r)
+{
+    const uint64_t ssip = 2;
+    bool raise = (argument(r, 1) & 1) != 0;
+    if (argument(r, 0) == 5)
+        csr_write(CSR_STIMECMP, raise ? 0 : UINT64_MAX);
+    else if (raise)
+        __asm__ volatile("csrs sip, %0" : : "r"(ssip));
+    else
+        __asm__ volatile("csrc sip, %0" : : "r"(ssip));
+    say_nothing();
+}
+
+/* --- calls -------------------------------------------------------------------------------------------------------- */
+
+static bool is_call(const struct record *r, uint64_t eid, uint64_t fid)
+{
+    return r->operation == PLAY_ECALL && r->a[7] == eid && r->a[6] == fid;
+}
+
+/* The entry that a trace names is data of it: while the hart starts, a jump to this program lies there. */
+static struct answer start_hart(uint64_t hart, uint64_t entry, uint64_t opaque)
+{
+    volatile uint16_t *at = (volatile uint16_t *)entry;
+    uint16_t kept[JUMP_WORDS];
+    uint64_t distance = (uint64_t)(uintptr_t)second_hart - entry;
+    uint32_t high = ((uint32_t)distance + 0x800) & ~UINT32_C(0xfff);
+    uint32_t words[2] = {high | 0x297, ((uint32_t)distance - high) << 20 | 0x00028067}; /* auipc t0; jalr x0, (t0) */
+    bool usable = (entry & 1) == 0 && entry >= MONITOR_BASE + MONITOR_SIZE && entry < UINT64_C(0x87000000) - 8 &&
+                  (entry + 8 <= WINDOW_BASE || entry >= WINDOW_BASE + (uint64_t)WINDOW_PAGES * PAGE);
+    for (unsigned i = 0; usable && i < JUMP_WORDS; i++) {
+        kept[i] = at[i];
+        at[i] = (uint16_t)(words[i / 2] >> 16 * (i % 2));
+    }
+    __asm__ volatile("fence rw, rw; fence.i" : : : "memory");
+    struct answer got = call_silent(SBI_EID_HSM, HSM_START, ARGS(hart, entry, opaque));
+    while (got.error == SBI_SUCCESS && hart < HARTS && !__atomic_load_n(&alive[hart], __ATOMIC_ACQUIRE))
+        ;
+    for (unsigned i = 0; usable && i < JUMP_WORDS; i++)
+        at[i] = kept[i];
+    return got;
+}
+
+static void ecall(const struct record *r)
+{
+    uint64_t a[8];
+    struct answer got;
+    for (unsigned i = 0; i < 8; i++)
+        a[i] = argument(r, i);
+    if (is_call(r, SBI_EID_HSM, HSM_START))
+        got = start_hart(a[0], a[1], a[2]);
+    else
+        got = call_silent(a[7], a[6], a);
+    bool creates = a[7] == SBI_EID_COVH && ((a[6] & 0xffff) == 5 || (a[6] & 0xffff) == 7);
+    if (creates && got.error == SBI_SUCCESS && tvm_count < TVMS_MAX)
+        tvm_id[tvm_count++] = got.value;
+    print("\n= %d r %x %x\n", (uint64_t)next, (uint64_t)got.error, got.value);
+}
+
+static void fence(uint64_t kind)
+{
+    if (kind % 3 == 0)
+        __asm__ volatile("sfence.vma" : : : "memory");
+    else if (kind % 3 == 1)
+        __asm__ volatile(".insn r 0x73, 0, 0x11, x0, x0, x0" : : : "memory");
+    else
+        __asm__ volatile(".insn r 0x73, 0, 0x31, x0, x0, x0" : : : "memory");
+    say_nothing();
+}
+
+static void play(const struct record *r)
+{
+    uint32_t csr = (uint32_t)(r->a[0] & 0xfff) << 20;
+    switch ((enum operation)r->operation) {
+    case PLAY_ECALL: ecall(r); return;
+    case PLAY_LOAD: load(r); return;
+    case PLAY_STORE: say_outcome(store_word(argument(r, 0), argument(r, 1), argument(r, 2)), true); return;
+    case PLAY_FETCH: say_outcome(execute(0x00050067, argument(r, 0), 0), true); return; /* jr a0 */
+    case PLAY_CSR_READ: say_outcome(execute(csr | 0x000025f3, 0, 0), false); return;
+    case PLAY_CSR_WRITE: say_outcome(execute(csr | 0x00059073, 0, argument(r, 1)), true); return;
+    case PLAY_FILL: fill(r); return;
+    case PLAY_FENCE: fence(argument(r, 0)); return;
+    case PLAY_IRQ: interrupt(r); return;
+    default: say_nothing(); return;
+    }
+}
+
+/* --- turns -------------------------------------------------------------------------------------------------------- */
+
+/* Name the hart that acts next; operations of harts that are stopped pass unseen. */
+static void pass_on(void)
+{
+    for (;;) {
+        next++;
+        if (next > RECORDS[0].a[1])
+            finish();
+        if (RECORDS[next].hart < HARTS && alive[RECORDS[next].hart])
+            break;
+        say_nothing();
+    }
+    __atomic_store_n(&turn, RECORDS[next].hart, __ATOMIC_RELEASE);
+}
+
+static _Noreturn void take_turns(void)
+{
+    uint32_t hart = this_hart();
+    for (;;) {
+        while (__atomic_load_n(&turn, __ATOMIC_ACQUIRE) != hart)
+            ;
+        const struct record *r = &RECORDS[next];
+        bool resets = is_call(r, SBI_EID_SRST, 0) && r->a[0] <= SBI_SRST_WARM_REBOOT && r->a[1] <= 1;
+        if (is_call(r, SBI_EID_HSM, HSM_STOP)) {
+            alive[hart] = false;
+            say_nothing();
+            pass_on();
+            call_silent(SBI_EID_HSM, HSM_STOP, NO_ARGS);
+        }
+        if (resets)
+            say_nothing();
+        play(r);
+        pass_on();
+    }
+}
+
+void payload_main(void)
+{
+    set_this_hart(0);
+    if (RECORDS[0].a[0] != MAGIC) {
+        print("player: no trace in memory\n");
+        finish();
+    }
+    turn = HARTS;
+    pass_on();
+    take_turns();
+}
+
+void payload_second(uint64_t hart)
+{
+    set_this_hart((uint32_t)hart);
+    __atomic_store_n(&alive[hart], true, __ATOMIC_RELEASE);
+    take_turns();
+}
