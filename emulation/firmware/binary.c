@@ -235,7 +235,6 @@ static void port_close(void *data)
         snprintf(b->report, b->report_max, BINARY_DEAD ": %.160s", b->m->violation.text);
     if (b->uc != NULL)
         uc_close(b->uc);
-    free(b->own);
     free(b);
 }
 
@@ -257,8 +256,6 @@ static void patch(struct binary *b)
 
     for (size_t i = 0; i < b->fw->site_count; i++)
         memcpy(binary_memory(b, b->fw->sites[i].pc, 4), &ecall, 4);
-    for (size_t i = 0; i < b->own_count; i++)
-        memcpy(binary_memory(b, b->own[i].pc, 4), &ecall, 4);
 }
 
 static bool map_memory(struct binary *b)
@@ -301,7 +298,7 @@ static void port_boot(void *data, struct machine *m)
     if (!firmware_for_each_segment(b->fw, load_segment, b))
         mmode_give_up(m, 0, "the firmware does not fit the machine's memory");
     patch(b);
-    if (!map_memory(b) || !add_hooks(b))
+    if (!map_memory(b) || !add_hooks(b) || !disturbances_hook(b))
         mmode_give_up(m, 0, "libunicorn refuses the machine's memory map");
     uc_reg_write(b->uc, UC_RISCV_REG_MSTATUS, &float_on);
 
@@ -318,22 +315,6 @@ static void port_boot(void *data, struct machine *m)
     if (m->hart[0].parked)
         mmode_give_up(m, 0, b->why[0] != '\0' ? b->why : "the boot hart does not reach the host");
     m->hart[0].x[11] = 0; /* the host looks for no device tree: the machine of a trace has none */
-}
-
-/* Instructions that firmware_image.h leaves to the emulator, and Unicorn has not. */
-static bool find_own(struct binary *b)
-{
-    const struct firmware_image *fw = b->fw;
-
-    b->own = calloc(fw->text_size / 4 + 1, sizeof(*b->own));
-    for (uint64_t at = 0; b->own != NULL && at + 4 <= fw->text_size;) {
-        uint32_t insn;
-        memcpy(&insn, fw->text + at, sizeof(insn));
-        if (own_instruction(insn))
-            b->own[b->own_count++] = (struct own_site){.pc = fw->text_base + at, .insn = insn};
-        at += (insn & 3) == 3 ? 4 : 2;
-    }
-    return b->own != NULL;
 }
 
 static bool find_function(const struct firmware_image *fw, const char *name, struct code_range *range)
@@ -367,7 +348,7 @@ struct machine *binary_machine(const struct firmware_image *fw, const struct mac
                  find_function(fw, "hart_stop", &b->dead);
     bool fits = known && size == monitor_size(config->window_pages) && monitor % 8 == 0 &&
                 monitor - MACHINE_MONITOR_BASE < MACHINE_MONITOR_SIZE - size;
-    if (!fits || !find_own(b)) {
+    if (!fits) {
         snprintf(why, max, "the image is not linked for this machine");
         port_close(b);
         return NULL;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What the parts of the port share: binary.c drives Unicorn, system.c executes system instructions, vector.c those of
- * the vector unit, devices.c is the bus beside memory, loader.c what runs before the firmware.
+ * the vector unit, devices.c is the bus beside memory, disturbances.c what comes in between, loader.c what runs before the firmware.
  */
 #ifndef TOUCHSTONE_FIRMWARE_INTERNAL_H
 #define TOUCHSTONE_FIRMWARE_INTERNAL_H
@@ -35,17 +35,12 @@ struct binary_hart {
     bool woken; /* the wait is over: the next look at mip sees what ended it */
     bool reserved;
     uint64_t reserved_at;
+    uint64_t read_at, read_len; /* the call of hal_untrusted_read that it is in */
 };
 
 /* [start, end) of a function. */
 struct code_range {
     uint64_t start, end;
-};
-
-/* An instruction of the text that the machine executes although firmware_image.h does not list it. */
-struct own_site {
-    uint64_t pc;
-    uint32_t insn;
 };
 
 struct binary {
@@ -85,12 +80,11 @@ uint8_t *binary_memory(struct binary *b, uint64_t address, uint64_t size);
 /* The instruction at `pc`, which was replaced by an ecall. */
 void system_execute(struct binary *b, uint64_t pc);
 
-/* `pause`, or an instruction of the vector unit: what own_site is for. */
-bool own_instruction(uint32_t insn);
-#define INSN_PAUSE 0x0100000fu
-
 /* Execute a vector instruction of the firmware. False when the unit is off or it is none that this model has. */
 bool vector_execute(struct binary *b, uint32_t insn);
+
+/* Have the disturbances that a trace prepares happen where the firmware reads host memory or writes PMP. */
+bool disturbances_hook(struct binary *b);
 
 /* Map CLINT, UART and finisher. */
 bool devices_map(struct binary *b);

@@ -91,12 +91,6 @@ static bool same_seen(const struct step_result *a, const struct step_result *b)
            memcmp(a->a, b->a, sizeof(a->a)) == 0;
 }
 
-/* What comes in between while the monitor works: instructions that are executed one by one have no such places. */
-static bool comes_between(uint8_t op)
-{
-    return op == OP_HOST_RACE || op == OP_HOST_RACE_READ || op == OP_FAULT;
-}
-
 /* Runs both until they part or the trace ends. */
 static void run_pair(struct lockstep_pair *pair, const struct trace *t, struct lockstep_result *r,
                      lockstep_step_fn *each, void *data)
@@ -107,7 +101,7 @@ static void run_pair(struct lockstep_pair *pair, const struct trace *t, struct l
         return;
     r->start = false;
     for (uint32_t i = 0; i < t->count; i++) {
-        if (t->op[i].op == OP_EXPECT || comes_between(t->op[i].op))
+        if (t->op[i].op == OP_EXPECT)
             continue;
         r->step = i;
         pair->host->step = i;

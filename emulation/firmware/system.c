@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* System instructions of the firmware, executed on the simulated machine. */
-#include <stdlib.h>
 #include <string.h>
 
 #include "emulation/firmware/internal.h"
@@ -129,34 +128,12 @@ static void execute_sc(struct binary *b, const struct site *s)
     binary_set_x(b, s->rd, success ? 0 : 1);
 }
 
-static int own_order(const void *key, const void *element)
-{
-    uint64_t pc = *(const uint64_t *)key;
-    uint64_t at = ((const struct own_site *)element)->pc;
-
-    return pc < at ? -1 : pc > at;
-}
-
-static void execute_own(struct binary *b, uint64_t pc)
-{
-    const struct own_site *own = b->own_count != 0 ? bsearch(&pc, b->own, b->own_count, sizeof(*own), own_order) : NULL;
-
-    if (own == NULL) {
-        binary_fail(b, pc, "an ecall inside the monitor");
-    } else if (own->insn == INSN_PAUSE) {
-        b->hart[b->running].pc = pc + 4;
-        binary_stop(b, STOP_RELAX);
-    } else if (!vector_execute(b, own->insn)) {
-        illegal(b, &(struct site){.pc = pc, .insn = own->insn});
-    }
-}
-
 void system_execute(struct binary *b, uint64_t pc)
 {
     const struct site *s = firmware_site(b->fw, pc);
 
     if (s == NULL) {
-        execute_own(b, pc);
+        binary_fail(b, pc, "an ecall inside the monitor");
         return;
     }
     switch (s->kind) {
@@ -168,6 +145,14 @@ void system_execute(struct binary *b, uint64_t pc)
     case SITE_LR: execute_lr(b, s); break;
     case SITE_SC: execute_sc(b, s); break;
     case SITE_WFI: execute_wfi(b, s); break;
+    case SITE_PAUSE:
+        b->hart[b->running].pc = pc + 4;
+        binary_stop(b, STOP_RELAX);
+        break;
+    case SITE_VECTOR:
+        if (!vector_execute(b, s->insn))
+            illegal(b, s);
+        break;
     case SITE_OTHER: binary_fail(b, pc, "instruction 0x%08x is none that a monitor executes", s->insn); break;
     }
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The few vector instructions that the firmware saves, loads and clears the unit with. Unicorn has no vector unit; the
- * registers are those of the simulated machine. `pause`, which Unicorn would take for nothing, is found here as well.
+ * registers are those of the simulated machine.
  */
 #include <string.h>
 
@@ -27,11 +27,6 @@
 static bool is_whole_register_move(uint32_t insn)
 {
     return (insn & KIND_MASK) == INSN_VS8R || (insn & KIND_MASK) == INSN_VL8RE8;
-}
-
-bool own_instruction(uint32_t insn)
-{
-    return insn == INSN_PAUSE || (insn & 0x7f) == OPCODE_VECTOR || is_whole_register_move(insn);
 }
 
 static bool move_registers(struct binary *b, uint32_t insn)
@@ -91,5 +86,5 @@ bool vector_execute(struct binary *b, uint32_t insn)
         return move_registers(b, insn);
     if ((insn & KIND_MASK) == INSN_VMV_V_I)
         return move_immediate(b, insn);
-    return FUNCT3(insn) == FUNCT3_SET && set_type(b, insn);
+    return (insn & 0x7f) == OPCODE_VECTOR && FUNCT3(insn) == FUNCT3_SET && set_type(b, insn);
 }

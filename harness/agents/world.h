@@ -60,8 +60,8 @@ struct world {
     bool twin_runs;        /* it has caught up, and steps along: ni.h */
     struct trace_op *past; /* what it has to catch up with */
     uint32_t past_count, past_room;
-    bool device_reached; /* in this step a device got at memory that is closed to devices */
-    bool overrun;        /* a device wrote there: nothing after it can be judged, and the world stands still */
+    bool device_reached;  /* in this step a device got at memory that is closed to devices */
+    bool overrun;         /* a device wrote there: nothing after it can be judged, and the world stands still */
     uint64_t ni_x[2][32]; /* NI: registers of the acting hart before the operation, here and in the twin */
 };
 

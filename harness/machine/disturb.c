@@ -188,3 +188,16 @@ bool disturb_fails(struct machine *m, uint32_t h, enum machine_fault place)
     f->armed = false;
     return true;
 }
+
+void disturb_pmp_write(struct machine *m, uint32_t h, unsigned index, uint8_t *config, uint64_t *addr)
+{
+    struct hart_private *p = &m->private->hart[h];
+    bool fails = p->closing && disturb_fails(m, h, MACHINE_FAULT_PMP);
+
+    p->pmp_failed = (uint16_t)((p->pmp_failed & ~(1u << index)) | (fails ? 1u << index : 0));
+    if (!fails)
+        return;
+    /* It opens everything, or nothing when that was asked for. */
+    *config = (*config & PMP_R) != 0 ? 0 : PMP_NAPOT | PMP_R | PMP_W | PMP_X;
+    *addr = UINT64_MAX;
+}

@@ -161,13 +161,7 @@ void hal_pmp_write(struct hart *h, unsigned index, uint8_t config, uint64_t addr
     emit(m, EVENT_PMP_WRITE, h->id, index, config, addr);
     if (index >= PMP_ENTRIES)
         violation_unwind(m, h->id, VIOLATION_BAD_ACCESS, "write of a PMP entry that does not exist");
-    struct hart_private *p = &m->private->hart[h->id];
-    bool fails = p->closing && disturb_fails(m, h->id, MACHINE_FAULT_PMP);
-    p->pmp_failed = (uint16_t)((p->pmp_failed & ~(1u << index)) | (fails ? 1u << index : 0));
-    if (fails) { /* it opens everything, or nothing when that was asked for */
-        config = (config & PMP_R) != 0 ? 0 : PMP_NAPOT | PMP_R | PMP_W | PMP_X;
-        addr = UINT64_MAX;
-    }
+    disturb_pmp_write(m, h->id, index, &config, &addr);
     if (pmp_write(m, h->id, index, config, addr))
         m->hart[h->id].pmp_unfenced = true;
 }

@@ -256,6 +256,9 @@ void disturb_before_read(struct machine *m, uint32_t h, uint64_t address, uint64
 void disturb_after_read(struct machine *m, uint32_t h, uint64_t address, uint64_t len);
 void disturb_before_write(struct machine *m, uint64_t address, uint64_t len);
 
+/* A write of a PMP entry: when the hardware fails, it takes the opposite. */
+void disturb_pmp_write(struct machine *m, uint32_t h, unsigned index, uint8_t *config, uint64_t *addr);
+
 /* Does this use of a place fail? Counts it. */
 bool disturb_fails(struct machine *m, uint32_t h, enum machine_fault place);
 

@@ -176,6 +176,30 @@ void mmode_stores(struct machine *m, uint64_t pa, uint64_t len)
         memory_mark_pointer(m, at, len);
 }
 
+void mmode_host_read_begins(struct machine *m, uint32_t h, uint64_t pa, uint64_t len)
+{
+    if (m->private->raced_count != 0)
+        disturb_before_read(m, h, pa, len);
+}
+
+void mmode_host_read_ends(struct machine *m, uint32_t h, uint64_t pa, uint64_t len)
+{
+    if (m->private->hart[h].disturbance.active)
+        disturb_after_read(m, h, pa, len);
+}
+
+void mmode_host_write_begins(struct machine *m, uint64_t pa, uint64_t len)
+{
+    if (m->private->raced_count != 0)
+        disturb_before_write(m, pa, len);
+}
+
+void mmode_pmp_write_begins(struct machine *m, uint32_t h, unsigned index, uint8_t *config, uint64_t *addr)
+{
+    if (index < PMP_ENTRIES)
+        disturb_pmp_write(m, h, index, config, addr);
+}
+
 void mmode_msip(struct machine *m, uint32_t target, bool pending)
 {
     if (target < m->config.harts)

@@ -73,6 +73,16 @@ uint64_t mmode_vset(struct machine *m, uint32_t h, uint64_t wanted, uint64_t vty
 /* The bytes [pa, pa + len) of host RAM or window are about to be stored to. */
 void mmode_stores(struct machine *m, uint64_t pa, uint64_t len);
 
+/*
+ * What a trace has prepared for the work of M-mode (machine_race_word, machine_race_read, machine_fault): told around each
+ * call that reads host memory, before each that writes it, and before each write of a PMP entry. The last one changes
+ * what the entry is to take when the hardware fails.
+ */
+void mmode_host_read_begins(struct machine *m, uint32_t h, uint64_t pa, uint64_t len);
+void mmode_host_read_ends(struct machine *m, uint32_t h, uint64_t pa, uint64_t len);
+void mmode_host_write_begins(struct machine *m, uint64_t pa, uint64_t len);
+void mmode_pmp_write_begins(struct machine *m, uint32_t h, unsigned index, uint8_t *config, uint64_t *addr);
+
 /* Devices: software interrupt of a hart, console, end of the machine. */
 void mmode_msip(struct machine *m, uint32_t target, bool pending);
 void mmode_console_put(struct machine *m, uint8_t byte);

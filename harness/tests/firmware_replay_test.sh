@@ -25,9 +25,9 @@ expect 0 "the corpora are the same on both"
 says "$scratch/out" "^$traces traces .*: $((traces - scheduled)) equal, 0 differ, $scheduled skipped" \
     "each trace without a schedule was compared"
 
-touchstone differential --traces 300 --seed 5 --firmware "$firmware" --findings "$scratch/findings"
+touchstone differential --traces 100 --seed 5 --firmware "$firmware" --findings "$scratch/findings"
 expect 0 "generated traces are the same on both"
-says "$scratch/out" ": $((traces + 300)) equal, 0 differ, 0 skipped" "each generated trace was compared"
+says "$scratch/out" ": $((traces + 100)) equal, 0 differ, 0 skipped" "each generated trace was compared"
 
 # mistake <instruction> <trace> <what the difference is about>
 mistake() {

@@ -16,7 +16,7 @@
 /* First byte behind the image: where a payload is, and where fw_jump goes unless it was built for another address. */
 #define PLATFORM_HOST_ENTRY (UINT64_C(RISCV_IMAGE_BASE) + RISCV_IMAGE_SIZE)
 
-/* The window: a naturally aligned power of two inside RAM. The default equals the simulated machine's. */
+/* The window: a naturally aligned power of two inside RAM. */
 #ifndef PLATFORM_WINDOW_BASE
 #define PLATFORM_WINDOW_BASE UINT64_C(0x84000000)
 #endif
