@@ -50,6 +50,7 @@ int cmd_check(const struct cli_command *command, int argc, char **argv);
 int cmd_differential(const struct cli_command *command, int argc, char **argv);
 int cmd_corpus(const struct cli_command *command, int argc, char **argv);
 int cmd_dict(const struct cli_command *command, int argc, char **argv);
+int cmd_explain(const struct cli_command *command, int argc, char **argv);
 int cmd_hunt(const struct cli_command *command, int argc, char **argv);
 int cmd_matrix(const struct cli_command *command, int argc, char **argv);
 int cmd_model(const struct cli_command *command, int argc, char **argv);

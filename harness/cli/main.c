@@ -158,6 +158,16 @@ static const struct cli_command commands[] = {
      "  --json            one JSON object on standard output\n"
      "  --last-words N    for a hunt that died at its N-th execution: speak in its name\n",
      cmd_triage},
+    {"explain", "[--html FILE] FINDING|TRACE", "the story of a finding: who did what, and which promise broke",
+     "Step by step: what was done, what the monitor answered, what the model of the interface expected, and what "
+     "changed:\n"
+     "owners of frames, entries of page tables, TVMs, PMP, translation caches, registers. A name with .trace or .tst "
+     "is a\n"
+     "file, any other the id of a finding or a part of it.\n\n"
+     "  --html FILE       write a page too, with pictures of the owners of frames before and after each step\n"
+     "  --force           overwrite it\n"
+     "  --findings FOLDER where findings are kept (default findings)\n",
+     cmd_explain},
     {"verify-fix", "[--findings FOLDER] [--json] ID...", "does a finding still show on this build?",
      "Runs all kept inputs of a finding again and says: fixed, still there, or another finding. The history in its "
      "bug.json\n"
@@ -199,6 +209,9 @@ static const struct cli_command commands[] = {
      "  --blind           ignore what seeds expect: they are inputs, only oracles judge\n"
      "  --control         replay the witness of every plant on the clean monitor: all must be silent\n"
      "  --witness FOLDER  write a shortened witness of each detected plant there\n"
+     "  --reproduce       what is found of each plant, made short, compared with its witness, and shown again 20 times "
+     "as\n"
+     "                    text, binary and C; with --witness, missing witnesses are written\n"
      "  --build           only build, and print where the planted `touchstone` is\n"
      "  --variant NAME    of the build: plain (default), san, fine or init (may be repeated)\n"
      "  --json            one JSON object on standard output\n"

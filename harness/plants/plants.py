@@ -23,6 +23,7 @@ sys.path.insert(0, HERE)
 
 import judging  # noqa: E402
 import planting  # noqa: E402
+import reproduce  # noqa: E402
 
 SOURCE = os.environ.get("TOUCHSTONE_SOURCE") or os.path.dirname(os.path.dirname(HERE))
 BUILD = os.environ.get("TOUCHSTONE_BUILD") or os.path.join(SOURCE, "build", "host-release")
@@ -43,6 +44,7 @@ def arguments():
     parser.add_argument("--control", action="store_true")
     parser.add_argument("--witness")
     parser.add_argument("--build", action="store_true")
+    parser.add_argument("--reproduce", action="store_true")
     parser.add_argument("--variant", action="append", choices=sorted(planting.VARIANTS), default=[])
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--output")
@@ -98,6 +100,32 @@ def write_witness(folder, plant, verdict, program, env):
                           stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     if done.returncode != 0:
         complain(f"{plant.id}: no witness: {done.stdout.decode(errors='replace').strip()}")
+
+
+def reproduce_all(chosen, plants):
+    """Each plant's finding made short, compared with its witness and shown again; with --witness, missing ones are written."""
+    builder = planting.Builder(SOURCE, os.path.join(BUILD, "plants"))
+    atexit.register(builder.close)
+    reproducer = reproduce.Reproducer(builder, judging.Judge(builder, BUILD, chosen.seconds, judging.Children(), blind=True))
+    rows = []
+    for plant in plants:
+        rows.append(reproducer.one(plant))
+        print(f"[{len(rows)}/{len(plants)}] " + "  ".join(str(cell) for cell in rows[-1]["cells"]) + f"  {rows[-1]['status']}",
+              file=sys.stderr, flush=True)
+        found = os.path.join(builder.work, plant.id, "reproduce", "min.trace")
+        target = os.path.join(chosen.witness or "", plant.id + ".witness.trace")
+        if chosen.witness and os.path.exists(found) and not os.path.exists(target):
+            os.makedirs(chosen.witness, exist_ok=True)
+            shutil.copy(found, target)
+        shutil.rmtree(os.path.join(builder.work, plant.id, "source"), ignore_errors=True)
+    document = reproduce.table(rows)
+    if chosen.output:
+        with open(chosen.output + ".part", "w", encoding="utf-8") as stream:
+            json.dump(document, stream, indent=1)
+        os.replace(chosen.output + ".part", chosen.output)
+    print(f"{sum(row['status'] == 'passed' for row in rows)} of {len(rows)} short and reproduced, "
+          f"{sum(row['status'] == 'skipped' for row in rows)} that no trace shows")
+    return 7 if document["failed"] else 0
 
 
 def build_only(plants, variants):
@@ -181,6 +209,8 @@ def main():
     if chosen.control:
         return control(plants)
     try:
+        if chosen.reproduce:
+            return reproduce_all(chosen, plants)
         if chosen.build:
             return build_only(plants, chosen.variant or ["plain"])
         entries, code = scoreboard(chosen, plants)
