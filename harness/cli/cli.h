@@ -47,6 +47,7 @@ int cmd_asm(const struct cli_command *command, int argc, char **argv);
 int cmd_attacks(const struct cli_command *command, int argc, char **argv);
 int cmd_bench(const struct cli_command *command, int argc, char **argv);
 int cmd_check(const struct cli_command *command, int argc, char **argv);
+int cmd_completion(const struct cli_command *command, int argc, char **argv);
 int cmd_differential(const struct cli_command *command, int argc, char **argv);
 int cmd_corpus(const struct cli_command *command, int argc, char **argv);
 int cmd_dict(const struct cli_command *command, int argc, char **argv);
@@ -55,6 +56,7 @@ int cmd_hunt(const struct cli_command *command, int argc, char **argv);
 int cmd_matrix(const struct cli_command *command, int argc, char **argv);
 int cmd_model(const struct cli_command *command, int argc, char **argv);
 int cmd_interleave(const struct cli_command *command, int argc, char **argv);
+int cmd_man(const struct cli_command *command, int argc, char **argv);
 int cmd_min(const struct cli_command *command, int argc, char **argv);
 int cmd_image(const struct cli_command *command, int argc, char **argv);
 int cmd_symbolic(const struct cli_command *command, int argc, char **argv);
@@ -69,6 +71,12 @@ int cmd_verify_fix(const struct cli_command *command, int argc, char **argv);
 int cmd_seeds(const struct cli_command *command, int argc, char **argv);
 int cmd_to_c(const struct cli_command *command, int argc, char **argv);
 int cmd_upgrade(const struct cli_command *command, int argc, char **argv);
+
+/* All commands, in the order of the table in main.c. */
+const struct cli_command *cli_commands(size_t *count);
+
+/* What touchstone --help says: all commands by groups, and the exit codes. */
+void cli_overview(FILE *out);
 
 /* --- options.c ---------------------------------------------------------------------------------------------- */
 

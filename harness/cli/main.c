@@ -9,12 +9,6 @@
 
 #include <string.h>
 
-#define EXIT_CODES                                                                                                     \
-    "exit codes: 0 clean; 1 matrix: a cell is missing; 2 usage or bad input; 3 a tool is missing; 4 the environment "  \
-    "is in the way;\n"                                                                                                 \
-    "            5 a finding; 7 a step did something else than the trace expects; 8 two runs differ;\n"                \
-    "            130 interrupted before anything was found\n"
-
 static const struct cli_command commands[] = {
     {"run", "[-v] [--oracles LIST] [--engine NAME] [--any] [--json] PATH...", "replay traces, check every step, twice",
      "Replays each trace with the expectations written in it, then again in the same world after a reset, side by "
@@ -57,7 +51,8 @@ static const struct cli_command commands[] = {
      "  --any             take a binary file as the fuzz targets do: any bytes are a trace, expectations are left "
      "out\n",
      cmd_to_c},
-    {"check", "FILE...", "is it a well-formed trace? says what is wrong and where", "", cmd_check},
+    {"check", "[--json] FILE...", "is it a well-formed trace? says what is wrong and where",
+     "  --json            one JSON object on standard output\n", cmd_check},
     {"upgrade", "[--force] FILE -o FILE", "trace of any known version to the canonical form of today",
      "Also takes binary files that check refuses, if magic and version are right, and says what was wrong with them.\n"
      "Decisions of the scheduler behind the records, from before the format had a place for them, become a schedule.\n"
@@ -277,16 +272,21 @@ static const struct cli_command commands[] = {
      "  --leaks           prove images with seeded leaks instead: each has to be refuted, else exit code 7\n"
      "  --json FILE       result for the report\n",
      cmd_symbolic},
+    {"man", "", "this command's manual page: touchstone man | man -l -", "", cmd_man},
+    {"completion", "bash|zsh", "completions for a shell: source <(touchstone completion bash)", "", cmd_completion},
 };
 
 #define COMMANDS (sizeof(commands) / sizeof(commands[0]))
 
+const struct cli_command *cli_commands(size_t *count)
+{
+    *count = COMMANDS;
+    return commands;
+}
+
 static int help(FILE *out)
 {
-    fputs("usage: touchstone COMMAND [arguments]\n\n", out);
-    for (size_t i = 0; i < COMMANDS; i++)
-        fprintf(out, "  %-10s %s\n", commands[i].name, commands[i].summary);
-    fputs("\ntouchstone COMMAND --help tells more.\n\n" EXIT_CODES, out);
+    cli_overview(out);
     return out == stdout ? CLI_CLEAN : CLI_USAGE;
 }
 
