@@ -323,6 +323,20 @@ static bool add_hooks(struct emulated_hart *h)
     return ok;
 }
 
+static void on_counted_instruction(uc_engine *uc, uint64_t pc, uint32_t size, void *data)
+{
+    (void)uc;
+    (void)pc;
+    (void)size;
+    ((struct emulated_hart *)data)->instructions++;
+}
+
+bool hart_count_instructions(struct emulated_hart *h)
+{
+    uc_hook hook;
+    return uc_hook_add(h->uc, &hook, UC_HOOK_CODE, (void *)(uintptr_t)on_counted_instruction, h, 1, 0) == UC_ERR_OK;
+}
+
 bool hart_open(struct emulated_hart *h, const struct firmware_image *fw, bool slow, char *why, size_t why_size)
 {
     *h = (struct emulated_hart){.fw = fw, .slow = slow};

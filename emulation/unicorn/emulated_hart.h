@@ -90,6 +90,7 @@ struct emulated_hart {
     void (*before_c)(struct emulated_hart *h);
     const char *boot_memory; /* what before_c found wrong; NULL: nothing */
     bool off_stack;          /* C code ran with a stack pointer that is not in its hart's stack */
+    uint64_t instructions;   /* executed so far, after hart_count_instructions */
     bool pause_ends;         /* a pause ends the run: several harts share this memory */
     /* Fast mode: the trap that is raised at the fault_in-th system instruction from here; 0: none. */
     uint32_t fault_in;
@@ -123,6 +124,9 @@ enum stop_reason hart_run(struct emulated_hart *h);
 
 /* Raise a trap that M-mode takes, at regs.pc, and run the firmware until it leaves. */
 enum stop_reason hart_trap(struct emulated_hart *h, const struct csr_trap *trap);
+
+/* Count from now on. Before the first run; costs a call for each instruction. */
+bool hart_count_instructions(struct emulated_hart *h);
 
 /* Go on behind the wfi or pause that ended the last run. */
 enum stop_reason hart_resume(struct emulated_hart *h);

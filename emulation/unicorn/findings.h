@@ -21,6 +21,13 @@
     EDGE(EXIT_STORE, "guest_to_host/store_fault")                                                                      \
     EDGE(EXIT_WFI, "guest_to_host/wfi")                                                                                \
     EDGE(EXIT_NOTIFIED, "guest_to_host/notified_call")                                                                 \
+    EDGE(EXIT_SHARED, "guest_to_host/shared_page_fault")                                                               \
+    EDGE(EXIT_MMIO_LOAD, "guest_to_host/mmio_load")                                                                    \
+    EDGE(EXIT_MMIO_STORE, "guest_to_host/mmio_store")                                                                  \
+    EDGE(EXIT_VCPU_START, "guest_to_host/vcpu_start")                                                                  \
+    EDGE(EXIT_VCPU_SUSPEND, "guest_to_host/vcpu_suspend")                                                              \
+    EDGE(EXIT_VCPU_STOP, "guest_to_host/vcpu_stop")                                                                    \
+    EDGE(EXIT_RESET, "guest_to_host/system_reset")                                                                     \
     EDGE(EXIT_FORWARDED, "guest_to_host/forwarded_call")                                                               \
     EDGE(EXIT_FATAL, "guest_to_host/fatal_trap")                                                                       \
     EDGE(GUEST_BASE, "guest_to_guest/base_call")                                                                       \

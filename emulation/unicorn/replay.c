@@ -24,15 +24,22 @@
 #define EXIT_NEVER_RUNS_AGAIN 1u
 #define COVG_DENY_EXTERNAL_INTERRUPT 5u
 #define DBCN_CONSOLE_WRITE_BYTE 2u
+#define HSM_START 0u
+#define HSM_STOP 1u
+#define HSM_SUSPEND 3u
+#define COVG_ADD_MMIO_REGION 0u
+#define COVG_SHARE_MEMORY_REGION 2u
 #define VS_EXTERNAL_INTERRUPT 10u
 #define TDATA1_TYPE (UINT64_C(0xf) << 60)
 #define HVIP_VSSIP UINT64_C(0x4)
 
-static const enum edge exit_edges[] = {EDGE_EXIT_SSI,       EDGE_EXIT_STI,   EDGE_EXIT_SEI, EDGE_EXIT_FETCH,
-                                       EDGE_EXIT_LOAD,      EDGE_EXIT_STORE, EDGE_EXIT_WFI, EDGE_EXIT_NOTIFIED,
-                                       EDGE_EXIT_FORWARDED, EDGE_EXIT_FATAL};
+static const enum edge exit_edges[] = {
+    EDGE_EXIT_SSI,        EDGE_EXIT_STI,          EDGE_EXIT_SEI,       EDGE_EXIT_FETCH,     EDGE_EXIT_LOAD,
+    EDGE_EXIT_STORE,      EDGE_EXIT_WFI,          EDGE_EXIT_SHARED,    EDGE_EXIT_NOTIFIED,  EDGE_EXIT_VCPU_START,
+    EDGE_EXIT_MMIO_STORE, EDGE_EXIT_VCPU_SUSPEND, EDGE_EXIT_MMIO_LOAD, EDGE_EXIT_FORWARDED, EDGE_EXIT_VCPU_STOP,
+    EDGE_EXIT_RESET,      EDGE_EXIT_FATAL};
 #define EXITS_WITHOUT_ANSWER                                                                                           \
-    (COUNT(exit_edges) - 2) /* all but the last two: the host has no say in how the guest goes on */
+    (COUNT(exit_edges) - 5) /* all but the last five: the host has no say in how the guest goes on */
 static const enum edge guest_edges[] = {EDGE_GUEST_BASE,     EDGE_GUEST_UNKNOWN, EDGE_GUEST_VIRTUAL, EDGE_GUEST_ACCESS,
                                         EDGE_GUEST_SPURIOUS, EDGE_GUEST_WFI,     EDGE_GUEST_MSI};
 static const enum edge host_edges[] = {EDGE_HOST_BASE, EDGE_HOST_UNKNOWN, EDGE_HOST_REFUSED, EDGE_HOST_MSI,
@@ -96,6 +103,19 @@ static void host_spoils_mailbox(struct replayer *r, struct prng *rng)
     }
 }
 
+/* A load from a device: the value in a0, as wide as the load and extended as it does. */
+static void take_loaded_value(struct replayer *r)
+{
+    const struct mmio_access *m = &r->mmio;
+    uint64_t value, mask = UINT64_MAX >> (64 - 8 * m->width);
+    memcpy(&value, hart_peek(&r->hart, SCENE_SHMEM + NACL_GPR_OFFSET(A0), sizeof(value)), sizeof(value));
+    bool negative = m->sign && (value >> (8 * m->width - 1) & 1) != 0;
+    if (m->reg != 0)
+        r->guest.regs.x[m->reg] = negative ? value | ~mask : value & mask;
+    r->guest.regs.pc += m->length;
+    r->loads_value = false;
+}
+
 /* What reaches the guest of the host's answer to a call: an error that SBI knows, and no value with an error. */
 static void take_answer(struct replayer *r)
 {
@@ -108,25 +128,36 @@ static void take_answer(struct replayer *r)
     r->waits_for_answer = false;
 }
 
+/* The run call is set up: the guest goes on as r->guest says. */
+static bool run_guest(struct replayer *r, const struct expected_stores *stores)
+{
+    const enum edge edge = EDGE_HOST_RUN;
+    struct emulated_hart *h = &r->hart;
+    r->host = view_of(h);
+    struct csr_file live = h->csr;
+    if (!play(r, edge, &(struct csr_trap){.cause = 9}))
+        return false;
+    check_world(&r->checker, edge, true, true, &r->guest, &live);
+    check_stores(&r->checker, edge, stores);
+    check_guest_memory(r, edge);
+    r->in_guest = h->csr.virt;
+    return r->in_guest;
+}
+
 /* host -> guest: everything that the guest had is there again. */
 static bool step_run(struct replayer *r, struct prng *rng)
 {
-    const enum edge edge = EDGE_HOST_RUN;
     struct emulated_hart *h = &r->hart;
     world_random_host(h, rng);
     host_run_call(r, r->scene.tvm_id, 0, rng);
     host_spoils_mailbox(r, rng);
     if (r->waits_for_answer)
         take_answer(r);
-    r->host = view_of(h);
-    struct csr_file live = h->csr;
-    if (!play(r, edge, &(struct csr_trap){.cause = 9}))
-        return false;
-    check_world(&r->checker, edge, true, true, &r->guest, &live);
-    check_stores(&r->checker, edge, &no_stores);
-    check_guest_memory(r, edge);
-    r->in_guest = h->csr.virt;
-    return r->in_guest;
+    struct expected_stores stores = {.count = r->loads_value ? 1u : 0u}; /* the value is taken out of the mailbox */
+    stores.list[0] = (struct store){.address = SCENE_SHMEM + NACL_GPR_OFFSET(A0), .size = 8};
+    if (r->loads_value)
+        take_loaded_value(r);
+    return run_guest(r, &stores);
 }
 
 /* A call that has to succeed, while the TVM is made. */
@@ -157,7 +188,7 @@ static bool step_setup(struct replayer *r, const struct scene_call *call, struct
 
 /*
  * What the hardware does when the host takes an exception itself: a trap that M-mode could not delegate and does not
- * want has to look like that. hstatus.SPVP and GVA are not compared: the monitor clears the one and keeps the other.
+ * want has to look like that. hstatus.SPVP keeps its value where no virtual machine trapped.
  */
 static void deliver_to_host(struct view *v, const struct csr_trap *trap)
 {
@@ -165,7 +196,10 @@ static void deliver_to_host(struct view *v, const struct csr_trap *trap)
     uint64_t stacked = v->csr.mode == MODE_S ? STATUS_SPP : 0;
     stacked |= (csr[SLOT_mstatus] & STATUS_SIE) != 0 ? STATUS_SPIE : 0;
     csr[SLOT_mstatus] = (csr[SLOT_mstatus] & ~(STATUS_SPP | STATUS_SPIE | STATUS_SIE)) | stacked;
-    csr[SLOT_hstatus] = (csr[SLOT_hstatus] & ~HSTATUS_SPV) | (v->csr.virt ? HSTATUS_SPV : 0);
+    csr[SLOT_hstatus] = (csr[SLOT_hstatus] & ~(HSTATUS_SPV | HSTATUS_GVA)) | (trap->gva ? HSTATUS_GVA : 0);
+    if (v->csr.virt)
+        csr[SLOT_hstatus] =
+            (csr[SLOT_hstatus] & ~HSTATUS_SPVP) | HSTATUS_SPV | (v->csr.mode == MODE_S ? HSTATUS_SPVP : 0);
     csr[SLOT_sepc] = v->regs.pc;
     csr[SLOT_scause] = trap->cause;
     csr[SLOT_stval] = trap->tval;
@@ -188,15 +222,13 @@ static bool step_host_unexpected(struct replayer *r, struct prng *rng)
     struct csr_trap trap = {.cause = causes[prng_below(rng, COUNT(causes))],
                             .tval = prng_next(rng),
                             .tval2 = prng_next(rng),
-                            .tinst = prng_next(rng)};
+                            .tinst = prng_next(rng),
+                            .gva = h->csr.virt && (prng_next(rng) & 1) != 0};
     struct view expected = view_of(h);
     struct csr_file live = h->csr;
     deliver_to_host(&expected, &trap);
     if (!play(r, edge, &trap))
         return false;
-    const uint64_t free_bits = HSTATUS_SPVP | HSTATUS_GVA;
-    uint64_t *hstatus = &expected.csr.value[SLOT_hstatus];
-    *hstatus = (*hstatus & ~free_bits) | (h->csr.value[SLOT_hstatus] & free_bits);
     check_world(&r->checker, edge, false, false, &expected, &live);
     check_stores(&r->checker, edge, &no_stores);
     return true;
@@ -308,7 +340,7 @@ static void plan_call(struct exit_plan *plan, struct registers *regs, uint64_t e
 
 static struct exit_plan plan_exit(enum edge edge, struct prng *shown, struct prng *secret)
 {
-    uint64_t page = page_of_region(shown, SCENE_PRESENT_PAGES, SCENE_REGION_PAGES - SCENE_PRESENT_PAGES);
+    uint64_t page = page_of_region(shown, SCENE_PRESENT_PAGES, SCENE_SHARED_PAGE - SCENE_PRESENT_PAGES);
     struct exit_plan plan = {.value = EXIT_MAY_RUN_AGAIN};
     switch (edge) {
     case EDGE_EXIT_SSI: plan.trap.cause = IRQ(1); break;
@@ -317,7 +349,22 @@ static struct exit_plan plan_exit(enum edge edge, struct prng *shown, struct prn
     case EDGE_EXIT_FETCH: plan.trap = page_fault(20, page, secret); break;
     case EDGE_EXIT_LOAD: plan.trap = page_fault(21, page, secret); break;
     case EDGE_EXIT_STORE: plan.trap = page_fault(23, page, secret); break;
+    case EDGE_EXIT_SHARED:
+        page = SCENE_GPA + SCENE_SHARED_PAGE * PAGE_SIZE;
+        plan.trap = page_fault((prng_next(shown) & 1) != 0 ? 21 : 23, page, secret);
+        plan.trap.tinst |=
+            plan.trap.tinst != 0 ? 1 : 0; /* an even one tells of a walk, which shared pages do not serve */
+        break;
+    case EDGE_EXIT_VCPU_STOP:
+    case EDGE_EXIT_RESET:
+        plan.trap.cause = 10;
+        plan.value = EXIT_NEVER_RUNS_AGAIN;
+        break;
+    case EDGE_EXIT_MMIO_LOAD: plan.trap.cause = 21; break;
+    case EDGE_EXIT_MMIO_STORE: plan.trap.cause = 23; break;
     case EDGE_EXIT_NOTIFIED:
+    case EDGE_EXIT_VCPU_START:
+    case EDGE_EXIT_VCPU_SUSPEND:
     case EDGE_EXIT_FORWARDED: plan.trap.cause = 10; break;
     case EDGE_EXIT_WFI:
         plan.trap = (struct csr_trap){.cause = 22, .tval = INSN_WFI};
@@ -335,7 +382,8 @@ static struct exit_plan plan_exit(enum edge edge, struct prng *shown, struct prn
         break;
     }
     plan.scause = plan.trap.cause;
-    if (plan.scause == 20 || plan.scause == 21 || plan.scause == 23)
+    bool device = edge == EDGE_EXIT_MMIO_LOAD || edge == EDGE_EXIT_MMIO_STORE;
+    if (!device && (plan.scause == 20 || plan.scause == 21 || plan.scause == 23))
         plan.htval = page >> 2;
     if ((plan.scause & INTERRUPT_BIT) != 0)
         plan.lines = UINT64_C(1) << (plan.scause & 63) & 0x222;
@@ -388,6 +436,103 @@ static struct view host_after_exit(const struct view *before, const struct exit_
     return v;
 }
 
+/*
+ * An access to the device: where, how wide and, for a store, which value is shown; which register it is, is not. The
+ * hardware describes it as a transformed instruction.
+ */
+static void plan_mmio(struct replayer *r, struct exit_plan *plan, struct prng *shown, struct prng *secret)
+{
+    bool store = plan->trap.cause == 23;
+    struct mmio_access *m = &r->mmio;
+    unsigned code = (unsigned)prng_below(shown, 4);
+    bool compressed = (prng_next(secret) & 1) != 0;
+    m->width = 1u << code;
+    m->sign = code == 3 || (prng_next(shown) & 1) != 0;
+    m->length = compressed ? 2 : 4;
+    m->reg = (unsigned)prng_below(secret, 32);
+    uint64_t gpa = SCENE_MMIO + prng_below(shown, PAGE_SIZE / 8) * 8;
+    uint32_t funct3 = store || m->sign ? code : code | 4u;
+    uint32_t insn = store ? 0x23u | funct3 << 12 | m->reg << 20 : 0x03u | funct3 << 12 | m->reg << 7;
+    plan->trap.tval = (prng_next(secret) & ~UINT64_C(0xfff)) | (gpa & 0xfff);
+    plan->trap.tval2 = gpa >> 2;
+    plan->trap.tinst = compressed ? insn & ~2u : insn;
+    plan->trap.gva = true;
+    plan->stval = gpa & 3;
+    plan->htval = gpa >> 2;
+    plan->htinst = (store ? 0x00a00023u : 0x00000503u) | funct3 << 12;
+    r->loads_value = !store;
+    if (!store)
+        return;
+    uint64_t value = prng_next(shown), mask = UINT64_MAX >> (64 - 8 * m->width);
+    if (m->reg == 0)
+        m->reg = 1 + (unsigned)prng_below(secret, 31);
+    plan->trap.tinst = (plan->trap.tinst & ~(UINT64_C(31) << 20)) | m->reg << 20;
+    r->hart.regs.x[m->reg] = (r->hart.regs.x[m->reg] & ~mask) | (value & mask);
+    plan->a[0] = value & mask;
+    plan->pc_step = m->length;
+}
+
+/* The calls of a guest about its vCPUs, and about itself. */
+static void plan_life(struct replayer *r, struct exit_plan *plan, enum edge edge, struct prng *shown,
+                      struct prng *secret)
+{
+    uint64_t *x = r->hart.regs.x;
+    switch (edge) {
+    case EDGE_EXIT_VCPU_START:
+        plan_call(plan, &r->hart.regs, SBI_EID_HSM, HSM_START, 1);
+        x[A1] = SCENE_GPA + (prng_next(secret) & 0xffe);
+        r->other_started = true;
+        break;
+    case EDGE_EXIT_VCPU_SUSPEND:
+        plan_call(plan, &r->hart.regs, SBI_EID_HSM, HSM_SUSPEND, SBI_HSM_SUSPEND_RETENTIVE);
+        r->hart.csr.value[SLOT_hvip] &= ~HVIP_VSSIP;
+        break;
+    case EDGE_EXIT_VCPU_STOP:
+        plan_call(plan, &r->hart.regs, SBI_EID_HSM, HSM_STOP, prng_next(secret));
+        plan->a[0] = 0;
+        break;
+    default:
+        plan_call(plan, &r->hart.regs, SBI_EID_SRST, 0, prng_below(shown, 3));
+        x[A1] = prng_below(shown, 2);
+        plan->a[1] = x[A1];
+        break;
+    }
+}
+
+static bool is_completed_call(enum edge edge)
+{
+    return edge == EDGE_EXIT_NOTIFIED || edge == EDGE_EXIT_VCPU_START || edge == EDGE_EXIT_VCPU_SUSPEND;
+}
+
+/* The guest traps as planned: what the host sees, and what the guest will find when it runs again. */
+static bool finish_exit(struct replayer *r, enum edge edge, const struct exit_plan *plan)
+{
+    struct emulated_hart *h = &r->hart;
+    if (plan->trap.cause == 10)
+        h->csr.mode = MODE_S;
+    if (edge == EDGE_EXIT_WFI)
+        h->csr.value[SLOT_hvip] &= ~HVIP_VSSIP; /* nothing that it would have to be woken for */
+    h->csr.value[SLOT_mip] |= plan->lines;
+    struct csr_file live = h->csr;
+    r->guest = view_of(h);
+    r->guest.regs.pc += plan->pc_step;
+    if (is_completed_call(edge)) { /* done before the host hears of it */
+        r->guest.regs.x[A0] = SBI_SUCCESS;
+        r->guest.regs.x[A1] = 0;
+        r->guest.regs.pc += 4;
+    }
+    r->waits_for_answer = edge == EDGE_EXIT_FORWARDED;
+    if (!play(r, edge, &plan->trap))
+        return false;
+    struct view expected = host_after_exit(&r->host, plan);
+    struct expected_stores stores = exit_stores(plan, &live);
+    check_world(&r->checker, edge, false, true, &expected, &live);
+    check_stores(&r->checker, edge, &stores);
+    r->in_guest = h->csr.virt;
+    r->guest_dead = plan->value == EXIT_NEVER_RUNS_AGAIN;
+    return !r->in_guest;
+}
+
 /* guest -> host, from the state that the guest is in. */
 static bool step_exit(struct replayer *r, enum edge edge, struct prng *shown, struct prng *secret)
 {
@@ -397,29 +542,12 @@ static bool step_exit(struct replayer *r, enum edge edge, struct prng *shown, st
         plan_call(&plan, &h->regs, SBI_EID_COVG, COVG_DENY_EXTERNAL_INTERRUPT, VS_EXTERNAL_INTERRUPT);
     if (edge == EDGE_EXIT_FORWARDED)
         plan_call(&plan, &h->regs, SBI_EID_DBCN, DBCN_CONSOLE_WRITE_BYTE, prng_next(shown));
-    if (plan.trap.cause == 10)
-        h->csr.mode = MODE_S;
-    if (edge == EDGE_EXIT_WFI)
-        h->csr.value[SLOT_hvip] &= ~HVIP_VSSIP; /* nothing that it would have to be woken for */
-    h->csr.value[SLOT_mip] |= plan.lines;
-    struct csr_file live = h->csr;
-    r->guest = view_of(h);
-    r->guest.regs.pc += plan.pc_step;
-    if (edge == EDGE_EXIT_NOTIFIED) { /* done before the host hears of it */
-        r->guest.regs.x[A0] = SBI_SUCCESS;
-        r->guest.regs.x[A1] = 0;
-        r->guest.regs.pc += 4;
-    }
-    r->waits_for_answer = edge == EDGE_EXIT_FORWARDED;
-    if (!play(r, edge, &plan.trap))
-        return false;
-    struct view expected = host_after_exit(&r->host, &plan);
-    struct expected_stores stores = exit_stores(&plan, &live);
-    check_world(&r->checker, edge, false, true, &expected, &live);
-    check_stores(&r->checker, edge, &stores);
-    r->in_guest = h->csr.virt;
-    r->guest_dead = plan.value == EXIT_NEVER_RUNS_AGAIN;
-    return !r->in_guest;
+    if (edge == EDGE_EXIT_MMIO_LOAD || edge == EDGE_EXIT_MMIO_STORE)
+        plan_mmio(r, &plan, shown, secret);
+    if (edge == EDGE_EXIT_VCPU_START || edge == EDGE_EXIT_VCPU_SUSPEND || edge == EDGE_EXIT_VCPU_STOP ||
+        edge == EDGE_EXIT_RESET)
+        plan_life(r, &plan, edge, shown, secret);
+    return finish_exit(r, edge, &plan);
 }
 
 /* What the hardware does when a guest takes an exception itself: that is what an injected one has to look like. */
@@ -550,7 +678,7 @@ static void check_boot(struct replayer *r)
 static void save_base(struct replayer *r)
 {
     hart_save(&r->hart);
-    r->base = (struct replay_base){.host = r->host, .guest = r->guest};
+    r->base = (struct replay_base){.host = r->host, .guest = r->guest, .other_started = r->other_started};
 }
 
 void replay_back_to_base(struct replayer *r)
@@ -562,6 +690,8 @@ void replay_back_to_base(struct replayer *r)
     r->in_guest = true;
     r->guest_dead = false;
     r->waits_for_answer = false;
+    r->loads_value = false;
+    r->other_started = r->base.other_started;
 }
 
 /* A guest that runs for the first time has a0 = its vCPU id, a1 = what the host passed, and nothing else. */
@@ -601,10 +731,35 @@ static bool step_first_run(struct replayer *r, struct prng *rng)
     return r->guest.csr.virt;
 }
 
+/* A call of the guest with an address and a length, which the host hears of, and agrees to where it is asked. */
+static bool declare(struct replayer *r, uint64_t fid, uint64_t gpa, bool asks, struct prng *rng)
+{
+    const enum edge edge = asks ? EDGE_EXIT_FORWARDED : EDGE_EXIT_NOTIFIED;
+    struct prng secret = {prng_next(rng)};
+    struct exit_plan plan = {.trap.cause = 10, .scause = 10, .value = EXIT_MAY_RUN_AGAIN};
+    static const uint64_t yes = SBI_SUCCESS;
+    guest_randomise(r, rng, &secret);
+    plan_call(&plan, &r->hart.regs, SBI_EID_COVG, fid, 0);
+    r->hart.regs.x[A0] = gpa;
+    r->hart.regs.x[A1] = PAGE_SIZE;
+    plan.a[0] = gpa;
+    plan.a[1] = PAGE_SIZE;
+    if (!finish_exit(r, edge, &plan))
+        return false;
+    world_random_host(&r->hart, rng);
+    host_run_call(r, r->scene.tvm_id, 0, rng);
+    hart_poke(&r->hart, SCENE_SHMEM + NACL_GPR_OFFSET(A0), &yes, sizeof(yes));
+    if (r->waits_for_answer)
+        take_answer(r);
+    return run_guest(r, &no_stores);
+}
+
 static bool open_on(struct replayer *r, const struct firmware_image *fw, bool slow, enum lesser lesser, char *why,
                     size_t why_size)
 {
     if (!hart_open(&r->hart, fw, slow, why, why_size))
+        return false;
+    if (lesser == COUNTING && !hart_count_instructions(&r->hart))
         return false;
     r->hart.csr.lacks_stateen = lesser == WITHOUT_STATEEN;
     r->hart.csr.lacks_triggers = lesser == WITHOUT_TRIGGERS;
@@ -617,7 +772,8 @@ static bool open_on(struct replayer *r, const struct firmware_image *fw, bool sl
     bool ok = true;
     for (unsigned i = 0; ok && scene_next_call(&r->scene, i, &call); i++)
         ok = step_setup(r, &call, &rng);
-    r->usable = ok && step_first_run(r, &rng);
+    r->usable = ok && step_first_run(r, &rng) && declare(r, COVG_ADD_MMIO_REGION, SCENE_MMIO, false, &rng) &&
+                declare(r, COVG_SHARE_MEMORY_REGION, SCENE_GPA + SCENE_SHARED_PAGE * PAGE_SIZE, true, &rng);
     save_base(r);
     return true;
 }
@@ -676,6 +832,12 @@ static uint64_t digest_of(const struct emulated_hart *h)
     return hash;
 }
 
+/* A vCPU that runs already cannot be started once more: that would be no exit. */
+static enum edge possible_exit(const struct replayer *r, enum edge edge)
+{
+    return edge == EDGE_EXIT_VCPU_START && r->other_started ? EDGE_EXIT_NOTIFIED : edge;
+}
+
 static bool walk_step(struct replayer *r, struct prng *rng)
 {
     struct prng secret = {prng_next(rng)};
@@ -683,7 +845,7 @@ static bool walk_step(struct replayer *r, struct prng *rng)
     if (r->in_guest) {
         guest_randomise(r, rng, &secret);
         if (choice % 5 < 3)
-            return step_exit(r, exit_edges[choice / 8 % COUNT(exit_edges)], rng, &secret);
+            return step_exit(r, possible_exit(r, exit_edges[choice / 8 % COUNT(exit_edges)]), rng, &secret);
         return step_guest(r, guest_edges[choice / 8 % COUNT(guest_edges)], rng, &secret);
     }
     if (choice % 8 < 5)
@@ -790,4 +952,47 @@ void replay_pairs(struct replayer *r, uint64_t pairs)
         check_pair(&r->checker, edge, !plan.guest_secrets, &seen[0], &seen[1]);
     }
     replay_back_to_base(r);
+}
+
+/* --- costs --------------------------------------------------------------------------------------------------------- */
+
+/* General registers, pc and mstatus, which every trap moves twice: into the frame and out of one. */
+#define FRAME_ELEMENTS (31u + 2u)
+
+/* Registers and CSRs of a world that the processor does not bank, beyond the frame. */
+static uint64_t banked_elements(void)
+{
+    uint64_t count = 32 + 32; /* f and v */
+    for (unsigned slot = 0; slot < CSR_SLOTS; slot++) {
+        enum csr_class class = csr_table[slot].class;
+        count += class == CLASS_SWAP || class == CLASS_FLOAT || class == CLASS_VECTOR;
+    }
+    return count;
+}
+
+bool replay_costs(const struct firmware_image *fw, struct path_cost costs[PATH_COSTS], struct findings *findings,
+                  char *why, size_t why_size)
+{
+    static struct replayer r;
+    static const enum edge exits[] = {EDGE_EXIT_SSI, EDGE_EXIT_MMIO_LOAD};
+    bool opened = replayer_open_lesser(&r, fw, COUNTING, 1, findings, why, why_size);
+    uint64_t round_trip = 2 * (2 * FRAME_ELEMENTS + 2 * banked_elements());
+    costs[0] = (struct path_cost){.name = "host-null-call", .elements = 2 * FRAME_ELEMENTS};
+    costs[1] = (struct path_cost){.name = "guest-exit-and-entry", .elements = round_trip};
+    costs[2] = (struct path_cost){.name = "mmio-load-round-trip", .elements = round_trip};
+    for (unsigned i = 0; opened && r.usable && i < COUNT(exits); i++) {
+        struct prng rng = {1}, secret = {2};
+        replay_back_to_base(&r);
+        uint64_t before = r.hart.instructions;
+        bool ok = step_exit(&r, exits[i], &rng, &secret);
+        uint64_t exit = r.hart.instructions - before;
+        before = r.hart.instructions;
+        if (i == 0 && ok && step_host(&r, EDGE_HOST_BASE, &rng))
+            costs[0].instructions = r.hart.instructions - before;
+        before = r.hart.instructions;
+        if (ok && step_run(&r, &rng))
+            costs[1 + i].instructions = exit + r.hart.instructions - before;
+    }
+    replayer_close(&r);
+    return opened;
 }

@@ -11,8 +11,15 @@
 #include "emulation/unicorn/prng.h"
 
 /* Where a replay starts from: hart_restore brings memory back, these are the views that belong to it. */
+/* A load or store of the guest to its device, as the monitor has to complete it. */
+struct mmio_access {
+    unsigned width, reg, length; /* in bytes; register number; of the instruction, in bytes */
+    bool sign;
+};
+
 struct replay_base {
     struct view host, guest;
+    bool other_started;
 };
 
 struct replayer {
@@ -25,9 +32,12 @@ struct replayer {
     bool usable;     /* the TVM could be entered; without that there is nothing to replay */
     bool in_guest;
     bool waits_for_answer; /* the guest left with a call that the host answers */
-    bool guest_dead;       /* took a fatal trap; only going back to the base helps */
-    struct view host;      /* the host's state at its last run call */
-    struct view guest;     /* the guest's state at its last exit, with the documented effects of that exit */
+    bool loads_value;      /* the guest left with a load whose value the host gives */
+    bool other_started;    /* the second vCPU is runnable */
+    struct mmio_access mmio;
+    bool guest_dead;   /* took a fatal trap; only going back to the base helps */
+    struct view host;  /* the host's state at its last run call */
+    struct view guest; /* the guest's state at its last exit, with the documented effects of that exit */
     uint8_t guest_page[PAGE_SIZE];
     struct replay_base base;
     uint64_t seed;
@@ -42,8 +52,8 @@ struct replayer {
  */
 bool replayer_open(struct replayer *r, const struct firmware_image *fw, bool slow, uint64_t seed,
                    struct findings *findings, char *why, size_t why_size);
-/* The same on a hart that lacks something, fast. */
-enum lesser { WITH_ALL, WITHOUT_STATEEN, WITHOUT_TRIGGERS };
+/* The same on a hart that lacks something, or one that counts its instructions; fast. */
+enum lesser { WITH_ALL, WITHOUT_STATEEN, WITHOUT_TRIGGERS, COUNTING };
 bool replayer_open_lesser(struct replayer *r, const struct firmware_image *fw, enum lesser lesser, uint64_t seed,
                           struct findings *findings, char *why, size_t why_size);
 void replayer_close(struct replayer *r);
@@ -53,6 +63,15 @@ struct view replay_fresh_host(const struct view *after, uint64_t hart, uint64_t 
 
 /* Registers, CSRs and memory as after the first entry into the TVM. */
 void replay_back_to_base(struct replayer *r);
+
+/* Instructions of the monitor on its most used ways, with the registers and CSRs that they have to move. */
+struct path_cost {
+    const char *name;
+    uint64_t instructions, elements;
+};
+#define PATH_COSTS 3u
+bool replay_costs(const struct firmware_image *fw, struct path_cost costs[PATH_COSTS], struct findings *findings,
+                  char *why, size_t why_size);
 
 /* `steps` random steps, each over one edge. */
 void replay_walk(struct replayer *r, uint64_t steps);

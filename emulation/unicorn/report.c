@@ -35,6 +35,12 @@ void report_text(FILE *out, const struct findings *f, const struct measurements 
     if (m->slow_steps != 0)
         fprintf(out, "slow mode, untouched text: %" PRIu64 " steps, %" PRIu64 " with another outcome than fast mode\n",
                 m->slow_steps, m->slow_differ);
+    for (unsigned i = 0; i < PATH_COSTS; i++) {
+        const struct path_cost *c = &m->costs[i];
+        if (c->instructions != 0)
+            fprintf(out, "%s: %" PRIu64 " instructions for %" PRIu64 " registers and CSRs moved\n", c->name,
+                    c->instructions, c->elements);
+    }
     fprintf(out, "switch replay: %" PRIu64 " replays, %" PRIu64 " pairs, %" PRIu64 " violations, seed %" PRIu64,
             findings_total_replays(f), findings_total_pairs(f), findings_total_violations(f), m->seed);
     if (m->replays_per_cpu_second > 0)
@@ -127,6 +133,14 @@ bool report_json(FILE *out, const struct findings *f, const struct measurements 
     json_violations(out, f);
     fprintf(out, "\n  ],\n  \"slow_steps\": %" PRIu64 ",\n  \"slow_differences\": %" PRIu64, m->slow_steps,
             m->slow_differ);
+    fprintf(out, ",\n  \"costs\": [");
+    for (unsigned i = 0; i < PATH_COSTS; i++) {
+        const struct path_cost *c = &m->costs[i];
+        if (c->instructions != 0)
+            fprintf(out, "%s\n    {\"name\": \"%s\", \"instructions\": %" PRIu64 ", \"elements\": %" PRIu64 "}",
+                    i == 0 ? "" : ",", c->name, c->instructions, c->elements);
+    }
+    fprintf(out, "\n  ]");
     fprintf(out, ",\n  \"replays_per_cpu_second\": %.0f,\n  \"pairs_per_cpu_second\": %.0f\n}\n",
             m->replays_per_cpu_second, m->pairs_per_cpu_second);
     return ferror(out) == 0;

@@ -5,7 +5,7 @@
 
 #include <stdio.h>
 
-#include "emulation/unicorn/findings.h"
+#include "emulation/unicorn/replay.h"
 
 struct measurements {
     double replays_per_cpu_second; /* of the walk; 0 when there was none */
@@ -13,6 +13,7 @@ struct measurements {
     uint64_t seed;
     uint64_t slow_steps;  /* steps executed by both engines; 0 when --slow was not given */
     uint64_t slow_differ; /* of these, how many ended differently */
+    struct path_cost costs[PATH_COSTS];
 };
 
 /* The matrix edge x element, and the violations, as text. */

@@ -15,6 +15,7 @@ enum {
     ROOT_FRAME = 0,
     STATE_FRAME = 4,
     VCPU_FRAME = 6,
+    SECOND_VCPU_FRAME = 24,
     TABLE_FRAME = 8,
     TABLE_FRAMES = 8,
     DATA_FRAME = 16,
@@ -308,6 +309,7 @@ bool scene_next_call(struct scene *s, unsigned index, struct scene_call *call)
          SCENE_MEASURED_PAGES,
          false},
         {"create_tvm_vcpu", SBI_EID_COVH, 14, {id, 0, frame_address(s, VCPU_FRAME)}, 0, false},
+        {"create_tvm_vcpu", SBI_EID_COVH, 14, {id, 1, frame_address(s, SECOND_VCPU_FRAME)}, 0, false},
         {"finalize_tvm", SBI_EID_COVH, 6, {id, SCENE_GPA, SCENE_ENTRY_ARG, 0}, 0, false},
         {"add_tvm_zero_pages", SBI_EID_COVH, 12, {id, s->guest_page, TSM_PAGE_4K, 1, zero_gpa}, 1, false},
     };

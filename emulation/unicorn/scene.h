@@ -22,7 +22,9 @@
 #define SCENE_GPA UINT64_C(0x80000000)
 #define SCENE_REGION_PAGES 16u
 #define SCENE_MEASURED_PAGES 2u
-#define SCENE_PRESENT_PAGES 3u /* measured pages, and one zero page */
+#define SCENE_SHARED_PAGE (SCENE_REGION_PAGES - 1)  /* the guest shares it once it runs */
+#define SCENE_MMIO (SCENE_GPA + UINT64_C(0x100000)) /* one page of device, declared by the guest */
+#define SCENE_PRESENT_PAGES 3u                      /* measured pages, and one zero page */
 #define SCENE_ENTRY_ARG UINT64_C(0x5eed)
 
 struct scene {

@@ -196,7 +196,8 @@ static bool replay(const struct firmware_image *fw, const struct options *o, str
     replayer_close(&r);
     opened = opened && replay_hart_lives(fw, o->seed, HART_LIVES, findings, why, why_size) &&
              replay_lesser_harts(fw, o->seed, findings, why, why_size) &&
-             replay_fatal_traps(fw, o->seed, FATAL_TRAPS, findings, why, why_size);
+             replay_fatal_traps(fw, o->seed, FATAL_TRAPS, findings, why, why_size) &&
+             replay_costs(fw, m->costs, findings, why, why_size);
     return opened && (!o->slow || compare_engines(fw, o, findings, m, why, why_size));
 }
 

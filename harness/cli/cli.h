@@ -61,6 +61,7 @@ int cmd_min(const struct cli_command *command, int argc, char **argv);
 int cmd_image(const struct cli_command *command, int argc, char **argv);
 int cmd_symbolic(const struct cli_command *command, int argc, char **argv);
 int cmd_linux(const struct cli_command *command, int argc, char **argv);
+int cmd_switch(const struct cli_command *command, int argc, char **argv);
 int cmd_plants(const struct cli_command *command, int argc, char **argv);
 int cmd_print(const struct cli_command *command, int argc, char **argv);
 int cmd_record(const struct cli_command *command, int argc, char **argv);

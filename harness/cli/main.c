@@ -201,6 +201,8 @@ static const struct cli_command commands[] = {
      "  --patch FILE      a patch from anywhere, with or without a canary (may be repeated)\n"
      "  --seconds N       budget of processor time per plant (default 60)\n"
      "  --jobs N          plants at a time (default 2)\n"
+     "  --binary          judge the built firmware alone, by the replay of the switch; without --only: all register "
+     "plants\n"
      "  --blind           ignore what seeds expect: they are inputs, only oracles judge\n"
      "  --control         replay the witness of every plant on the clean monitor: all must be silent\n"
      "  --witness FOLDER  write a shortened witness of each detected plant there\n"
@@ -228,6 +230,18 @@ static const struct cli_command commands[] = {
      "  --commit NAME     make the tables of this commit's figures (default: that with the most)\n"
      "  --render          only make the tables again\n",
      cmd_scoreboard},
+    {"switch", "[--mutants | --csrs] [options]", "replay trap entry and world switch of the linked firmware on Unicorn",
+     "Random states of host and guest over every way between them; every register, CSR and store is judged.\n\n"
+     "  --runs N          steps of the random walk (default 20000)\n"
+     "  --pairs N         pairs of runs that differ in secrets only (default 10000)\n"
+     "  --seed S          where random states come from (default 1)\n"
+     "  --slow            also on the untouched text, with Unicorn's own CSRs compared\n"
+     "  --json FILE       the matrix, for the report\n"
+     "  --mutants         make every mistake of one instruction in the assembly once: each must be detected\n"
+     "  --csrs            whose is each of the 4096 CSR numbers, and the state of each extension\n"
+     "  --output FILE     with these two: the table, for the report\n"
+     "  --firmware FILE   another image than build/firmware/fw.elf\n",
+     cmd_switch},
     {"image", "[--payload FILE] [--output DIR]", "build the firmware as fw_dynamic, fw_jump and fw_payload",
      "Builds each format as ELF and as flat binary through the firmware preset, and writes SHA256SUMS beside them.\n\n"
      "  --payload FILE    next stage inside of fw_payload, linked for 0x80200000 (default: the QEMU payload)\n"

@@ -31,7 +31,7 @@ static const struct {
     const char *members; /* names with a blank on either side */
 } groups[] = {
     {"traces", " run print asm check to-c upgrade record min "},
-    {"looking for bugs", " hunt interleave differential attacks symbolic "},
+    {"looking for bugs", " hunt interleave differential attacks switch symbolic "},
     {"findings", " triage explain verify-fix bisect "},
     {"corpora and fuzzers", " seeds corpus dict "},
     {"how good the harness is", " matrix model plants scoreboard bench "},

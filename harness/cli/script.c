@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Subcommands that are Python programs of the source tree: record and plants. The process becomes the program.
+ * Subcommands that are Python programs of the source tree. The process becomes the program.
  */
 #include "harness/cli/script.h"
 

@@ -141,11 +141,12 @@ def read_canary(path, plant):
 
 
 class Judge:
-    def __init__(self, builder, build, seconds, children, blind=False):
+    def __init__(self, builder, build, seconds, children, blind=False, binary=False):
         self.builder = builder
         self.build = build  # folder of the clean build: switch_replay is there
         self.seconds = seconds
         self.children = children
+        self.binary = binary  # only what is linked into the firmware is judged
         self.blind = blind  # seeds are inputs, what they expect is ignored
         self.failing = {}  # seeds that the clean monitor of a variant fails
         self.failing_lock = threading.Lock()
@@ -345,7 +346,7 @@ class Judge:
         start = time.monotonic()
         try:
             source = self.builder.copy_source(plant)
-            if not plant.firmware_only():
+            if not plant.firmware_only() and not self.binary:
                 program = self.host(plant, source, verdict)
             if not verdict.detected:
                 self.switch(plant, source, verdict)
