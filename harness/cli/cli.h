@@ -45,6 +45,7 @@ struct cli_command {
 
 int cmd_asm(const struct cli_command *command, int argc, char **argv);
 int cmd_attacks(const struct cli_command *command, int argc, char **argv);
+int cmd_bisect(const struct cli_command *command, int argc, char **argv);
 int cmd_bench(const struct cli_command *command, int argc, char **argv);
 int cmd_check(const struct cli_command *command, int argc, char **argv);
 int cmd_completion(const struct cli_command *command, int argc, char **argv);

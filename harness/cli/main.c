@@ -153,6 +153,14 @@ static const struct cli_command commands[] = {
      "  --json            one JSON object on standard output\n"
      "  --last-words N    for a hunt that died at its N-th execution: speak in its name\n",
      cmd_triage},
+    {"bisect", "[options] --good COMMIT ID", "which commit brought a finding in",
+     "Drives git bisect in a work tree of its own: builds each commit there and runs the short form of the finding on it. A\n"
+     "commit is bad when it shows the same oracle, property and call; one that cannot be built is skipped.\n\n"
+     "  --good COMMIT     one that does not show it\n"
+     "  --bad COMMIT      one that does (default HEAD)\n"
+     "  --findings FOLDER where findings are kept (default findings)\n"
+     "exit code 0: the commit is named; 7: it cannot be told.\n",
+     cmd_bisect},
     {"explain", "[--html FILE] FINDING|TRACE", "the story of a finding: who did what, and which promise broke",
      "Step by step: what was done, what the monitor answered, what the model of the interface expected, and what "
      "changed:\n"
