@@ -7,8 +7,8 @@
               with feedback from coverage alone, and with that of states as well
 
 An oracle that was not the first to object changes nothing for the hunt when it is off: the same choices lead to the same
-objection. And what a seed shows as it is, before anything random happened, AFL++ and the hunt find with any choices. Such rows
-are derived instead of run, and say so.
+objection. What a seed shows as it is, before anything random happened, AFL++ and the hunt find with any choices. And the hunt
+with everything on is in the first table already. Such rows are derived instead of run, and say so.
 """
 
 import concurrent.futures
@@ -28,10 +28,12 @@ SETS = ("engines", "oracles", "generators")
 CRASH_ONLY = "san+liv"
 
 
-def settings_of(name):
+def settings_of(name, plant):
     """What a setting means to the bench."""
     if name == CRASH_ONLY:
-        return {"oracles": "liv", "variant": "san"}
+        # Sanitizers where memory errors can be: elsewhere they would only take the time in which LIV could see something.
+        memory = plant.header.get("Class") == "MEM" or plant.id.startswith("S")
+        return {"oracles": "liv", "variant": "san" if memory else "plain"}
     if name.startswith("without-"):
         return {"oracles": ",".join(oracle for oracle in ORACLES if oracle != name[len("without-"):])}
     if "+" in name:
@@ -89,10 +91,11 @@ def derived(table, task, first):
 
 
 class Campaign:
-    def __init__(self, bench, builder, results, table, commit, limit, seeds, only_engines):
+    def __init__(self, bench, builder, data, table, commit, limit, seeds, only_engines):
         self.bench = bench
         self.builder = builder
-        self.results = results
+        self.data = data  # {table: Rows}
+        self.results = data[table]
         self.table = table
         self.commit = commit
         self.limit = limit  # of this start; None: the budget of each run
@@ -146,16 +149,24 @@ class Campaign:
             finally:
                 shutil.rmtree(os.path.join(self.builder.work, plant.id), ignore_errors=True)
 
+    def in_first_table(self, plant, task):
+        """The same run, or a longer one, of the table of engines."""
+        if self.table != "oracles" or task.setting != "all":
+            return None
+        key = rows.key_of({**self.name(plant, task), "set": "engines"})
+        row = self.data["engines"].by_key.get(key)
+        return row if row is not None and (row["detected"] or row["limit"] >= self.allowance(task)) else None
+
     def one(self, plant, source, task):
         first = next(iter(self.results.of(set=self.table, setting="all", commit=self.commit, plant=plant.id,
                                           patch=rows.digest_of(plant.text))), None)
-        facts = derived(self.table, task, first)
+        facts = derived(self.table, task, first) or self.in_first_table(plant, task)
         if facts is None and self.table == "engines":
             facts = self.by_seed.get((plant.id, task.engine))
         if facts is not None:
             self.record(plant, task, facts, True)
             return
-        outcome = self.bench.run(task.engine, plant, source, task.seed, self.allowance(task), settings_of(task.setting))
+        outcome = self.bench.run(task.engine, plant, source, task.seed, self.allowance(task), settings_of(task.setting, plant))
         # Cut short by an interruption, and nothing found: that is no answer.
         if not self.bench.meter.stopped or outcome.detected:
             outcome.cpu_seconds = round(outcome.cpu_seconds, 2)

@@ -97,13 +97,12 @@ class Bench:
         self.build = build  # folder of the clean build: mutator, seeds, switch_replay
         self.meter = meter
         self.corpora = os.path.join(builder.source, "corpora")
-        self.seeds = os.path.join(builder.work, "seeds")
-        self.nothing = os.path.join(builder.work, "no-seeds")
+        self.seeds = os.path.join(builder.tree, "seeds")  # another run may be at work in the same folder
+        self.nothing = os.path.join(builder.tree, "no-seeds")
         self.seed_count = 0
 
     def prepare(self):
         """The seeds in binary, without expectations, once."""
-        shutil.rmtree(self.seeds, ignore_errors=True)
         os.makedirs(self.nothing, exist_ok=True)
         words = [os.path.join(self.build, "touchstone"), "seeds", self.corpora, "-o", self.seeds]
         done = subprocess.run(words, check=False, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,

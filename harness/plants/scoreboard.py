@@ -53,8 +53,8 @@ def arguments():
     return chosen
 
 
-def measure(chosen, plants, data):
-    """Do what is missing. Returns an exit code."""
+def measure(chosen, plants, data, wanted):
+    """Do what is missing in the tables that are wanted. Returns an exit code."""
     measuring = meter.Meter()
     builder = planting.Builder(SOURCE, os.path.join(BUILD, "plants"))
 
@@ -68,11 +68,11 @@ def measure(chosen, plants, data):
         bench = engines.Bench(builder, BUILD, measuring)
         bench.prepare()
         complete = True
-        for table, results in data.items():
+        commit = rows.commit_of(SOURCE)
+        for table in wanted:
             if measuring.stopped:
                 break
-            one = campaign.Campaign(bench, builder, results, table, rows.commit_of(SOURCE), chosen.limit, chosen.seeds,
-                                    chosen.engine)
+            one = campaign.Campaign(bench, builder, data, table, commit, chosen.limit, chosen.seeds, chosen.engine)
             complete &= one.run(plants, chosen.jobs)
     except KeyboardInterrupt:
         return 130
@@ -94,7 +94,7 @@ def main():
     code = 0
     try:
         if not chosen.render:
-            code = measure(chosen, plants, {table: data[table] for table in wanted})
+            code = measure(chosen, plants, data, wanted)
         shown = plants_command.everything() + [planting.Plant(path) for path in chosen.patch]
         tables.write(chosen.data, data, shown, chosen.commit)
     except planting.MissingTool as problem:
