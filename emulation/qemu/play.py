@@ -19,6 +19,8 @@ import subprocess
 import sys
 import tempfile
 
+import play_fdt
+
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.environ.get("TOUCHSTONE_SOURCE") or os.path.dirname(os.path.dirname(HERE))
 BUILD = os.environ.get("TOUCHSTONE_BUILD") or os.path.join(ROOT, "build/host-release")
@@ -26,6 +28,7 @@ BUILD = os.environ.get("TOUCHSTONE_BUILD") or os.path.join(ROOT, "build/host-rel
 # The machine that traces are about, and the one in QEMU (monitor/riscv/platform.h).
 PAGE = 4096
 HOST_PAGES, WINDOW_PAGES = 1536, 1024
+SIMULATED_WINDOW = 0x80800  # its first frame (harness/machine/machine.h)
 BASES = {1: 0x84000000, 2: 0x80200000, 4: 0x80000000, 5: 0x02000000}  # by argument kind: win, ram, mon, mmio
 WIN, RAM, TVM = 1, 2, 3
 MAX_HARTS = 4
@@ -33,8 +36,8 @@ TRACE_AT, TRACE_MAGIC = 0x87000000, 0x31594C50
 
 HEADER, RECORD = 32, 80
 CALL, ECALL, LOAD, STORE, FETCH = 1, 2, 5, 6, 7
-CSR_READ, CSR_WRITE, FILL, WRITE64, FENCE, IRQ, EXPECT, NOP = 11, 12, 22, 23, 24, 21, 29, 0
-PLAY = {CALL: 1, ECALL: 1, LOAD: 2, STORE: 3, FETCH: 4, CSR_READ: 5, CSR_WRITE: 6, FILL: 7, FENCE: 8, IRQ: 9, NOP: 10, WRITE64: 3}
+CSR_READ, CSR_WRITE, FILL, WRITE64, FENCE, IRQ, EXPECT, NOP, FDT = 11, 12, 22, 23, 24, 21, 29, 0, 31
+PLAY = {CALL: 1, ECALL: 1, LOAD: 2, STORE: 3, FETCH: 4, CSR_READ: 5, CSR_WRITE: 6, FILL: 7, FENCE: 8, IRQ: 9, NOP: 10, WRITE64: 3, FDT: 11}
 RESULT, ENTER, EXIT, VALUE, TRAP, NONE = range(6)
 
 AGENT = "a guest acts, and guests of traces are agents of the harness, not code"
@@ -46,7 +49,6 @@ CANNOT = {
     25: "nobody types at the console",
     26: "time passes by itself",
     28: "the player stays in HS-mode",
-    31: "the device tree of a VM is written by the harness",
 }
 OWN_CSRS = {0x100, 0x104, 0x105, 0x140, 0x141, 0x142, 0x143, 0x144, 0x180}
 COVH, HSM = 0x434F5648, 0x48534D
@@ -67,6 +69,13 @@ def abi_calls():
     return {int(number, 16): (eids[ext], int(fid)) for number, ext, fid in rows}
 
 
+def names_window(value):
+    """Is this number an hgatp or a table entry that leads to where the simulated machine has its window?"""
+    root = value >> 60 in (8, 9, 10) and SIMULATED_WINDOW <= value & 0xFFFFFFFFFFF < SIMULATED_WINDOW + WINDOW_PAGES
+    entry = value & 1 and value >> 54 == 0 and SIMULATED_WINDOW <= value >> 10 < SIMULATED_WINDOW + WINDOW_PAGES
+    return bool(root or entry)
+
+
 class Step:
     """One operation of a trace and what it must do, or None when the trace does not say."""
 
@@ -83,6 +92,7 @@ class Trace:
         self.path, self.calls = path, calls
         data = self.read(path)
         self.harts = data[6]
+        self.iopmp = data[7]
         self.host_pages = int.from_bytes(data[8:12], "little")
         self.window_pages = int.from_bytes(data[12:16], "little")
         self.tail = int.from_bytes(data[28:32], "little")
@@ -119,6 +129,8 @@ class Trace:
         """Why this machine cannot show any of it, or None."""
         if self.tail:
             return "its harts overlap inside of the monitor"
+        if self.iopmp:
+            return "it says of its machine how the IOPMP behaves"
         if self.harts > MAX_HARTS:
             return f"it has more than {MAX_HARTS} harts"
         if self.host_pages not in (0, HOST_PAGES) or self.window_pages not in (0, WINDOW_PAGES):
@@ -128,6 +140,10 @@ class Trace:
     def cannot_step(self, step):
         if step.op in CANNOT:
             return CANNOT[step.op]
+        if step.op not in PLAY:
+            return "only the simulated machine has this operation: devices, faults, races"
+        if step.op == WRITE64 and step.kind[1] == 0 and names_window(step.a[1]):
+            return "a table or root names the window of the harness's machine, which lies elsewhere here"
         expect = step.expect.call if step.expect else None
         if step.op == FETCH and expect != TRAP:
             return "it runs whatever lies in memory there"
@@ -166,8 +182,8 @@ class Trace:
             return "the numbers of the processor are its own"
         return None
 
-    def record(self, step):
-        """The step as the player reads it; see player.c."""
+    def record(self, step, count, behind):
+        """The step as the player reads it (player.c), one of `count`; `behind` collects what does not fit."""
         if self.leave_out(step):
             return PLAY[NOP].to_bytes(4, "little") + step.hart.to_bytes(4, "little") + bytes(RECORD - 8)
         values, tvm = [], []
@@ -184,12 +200,17 @@ class Trace:
         if step.op == WRITE64:
             values[2], tvm[2] = values[1], tvm[1]
             values[1], tvm[1] = 8, 0
+        if step.op == FDT:  # a copy from behind the records
+            data = play_fdt.tree(*values[1:4])
+            values[1], values[2] = TRACE_AT + RECORD * (count + 1) + len(behind), len(data)
+            behind.extend(data)
         head = PLAY.get(step.op, PLAY[NOP]).to_bytes(4, "little") + step.hart.to_bytes(4, "little") + bytes(tvm)
         return head + b"".join(value.to_bytes(8, "little") for value in values)
 
     def blob(self, count):
         head = bytes(16) + TRACE_MAGIC.to_bytes(8, "little") + count.to_bytes(8, "little") + bytes(48)
-        return head + b"".join(self.record(step) for step in self.steps[:count])
+        behind = bytearray()
+        return head + b"".join(self.record(step, count, behind) for step in self.steps[:count]) + behind
 
 
 def signed(value):
@@ -204,7 +225,7 @@ def difference(step, seen, ids):
     letters = {RESULT: "r", VALUE: "v", TRAP: "t", NONE: "n"}
     letter, first, second = seen
     wanted = letters.get(expect.call)
-    if step.op in (WRITE64, FILL) and wanted == "n" and letter == "v":
+    if step.op in (WRITE64, FILL, FDT) and wanted == "n" and letter == "v":
         return None  # the trace sees nothing of a store that succeeds
     if letter != wanted:
         return f"{describe(seen)} instead of {wanted or 'a guest'}"

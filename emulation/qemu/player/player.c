@@ -32,7 +32,8 @@ enum operation {
     PLAY_FILL,
     PLAY_FENCE,
     PLAY_IRQ,
-    PLAY_NOP
+    PLAY_NOP,
+    PLAY_COPY
 };
 
 /* The first one is the header: magic number in a[0], number of those that follow in a[1]. */
@@ -145,6 +146,20 @@ static void fill(const struct record *r)
     say_nothing();
 }
 
+/* What was prepared behind the records, to memory of the trace. */
+static void copy(const struct record *r)
+{
+    const uint64_t *from = (const uint64_t *)argument(r, 1);
+    for (uint64_t done = 0; done < argument(r, 2); done += 8) {
+        struct outcome got = store_word((argument(r, 0) & ~UINT64_C(7)) + done, 8, from[done / 8]);
+        if (got.cause != NO_TRAP) {
+            say_outcome(got, true);
+            return;
+        }
+    }
+    say_nothing();
+}
+
 static void interrupt(const struct record *r)
 {
     const uint64_t ssip = 2;
@@ -226,6 +241,7 @@ static void play(const struct record *r)
     case PLAY_CSR_READ: say_outcome(execute(csr | 0x000025f3, 0, 0), false); return;
     case PLAY_CSR_WRITE: say_outcome(execute(csr | 0x00059073, 0, argument(r, 1)), true); return;
     case PLAY_FILL: fill(r); return;
+    case PLAY_COPY: copy(r); return;
     case PLAY_FENCE: fence(argument(r, 0)); return;
     case PLAY_IRQ: interrupt(r); return;
     default: say_nothing(); return;
