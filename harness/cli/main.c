@@ -154,7 +154,8 @@ static const struct cli_command commands[] = {
      "  --last-words N    for a hunt that died at its N-th execution: speak in its name\n",
      cmd_triage},
     {"bisect", "[options] --good COMMIT ID", "which commit brought a finding in",
-     "Drives git bisect in a work tree of its own: builds each commit there and runs the short form of the finding on it. A\n"
+     "Drives git bisect in a work tree of its own: builds each commit there and runs the short form of the finding on "
+     "it. A\n"
      "commit is bad when it shows the same oracle, property and call; one that cannot be built is skipped.\n\n"
      "  --good COMMIT     one that does not show it\n"
      "  --bad COMMIT      one that does (default HEAD)\n"
