@@ -57,7 +57,7 @@ def of_oracles(answer):
         lines.append({"cells": [tables.setting_name(setting), len(measured) - len(gone), len(measured),
                                 ", ".join(gone) or "none"]})
     notes = [tables.measured_on(answer, "oracles").strip(),
-             f"The hunt, one seed, at most {campaign.ABLATION_LIMIT} s per plant, of the {len(known)} plants that it finds with "
+             f"The hunt, one seed, at most {tables.limit_of(answer['oracles'])} s per plant, of the {len(known)} plants that it finds with "
              "all oracles."]
     return fragment("ablation-oracles", "What each oracle is worth", "Which planted bugs would nobody see without it?",
                     COMMAND + " --set oracles", ["oracles", ">found", ">of", "~lost"], lines, notes)
@@ -66,7 +66,7 @@ def of_oracles(answer):
 def of_generators(answer):
     lines = [{"cells": cells} for cells in tables.generator_lines(answer)]
     notes = [tables.measured_on(answer, "generators").strip(),
-             f"libFuzzer on host_abi_fuzzer, from an empty corpus, one seed, at most {campaign.ABLATION_LIMIT} s per plant."]
+             f"libFuzzer on host_abi_fuzzer, from an empty corpus, one seed, at most {tables.limit_of(answer['generators'])} s per plant."]
     return fragment("ablation-generators", "What the generator and state feedback are worth",
                     "What is found from nothing, with how much knowledge of the interface?", COMMAND + " --set generators",
                     ["inputs", "feedback", ">plants tried", ">found", ">median s", ">sum s"], lines, notes)

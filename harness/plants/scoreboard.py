@@ -45,6 +45,7 @@ def arguments():
     parser.add_argument("--data", default=os.path.join(SOURCE, "reports", "scoreboard"))
     parser.add_argument("--commit")
     parser.add_argument("--render", action="store_true")
+    parser.set_defaults(binary=False)  # patches of the image on its way to memory are for `touchstone plants`
     chosen = parser.parse_args()
     if not 1 <= chosen.seeds <= 99 or not 1 <= chosen.jobs <= 64:
         parser.error("--seeds takes 1 to 99, --jobs 1 to 64")
