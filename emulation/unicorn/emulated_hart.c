@@ -158,8 +158,8 @@ static void on_exception(uc_engine *uc, uint32_t number, void *data)
     count_step(h);
     const struct site *s = firmware_site(h->fw, pc);
     if (!h->slow && s != NULL && number == UC_ECALL) {
-        if (h->fault_in == 1 && is_probe(h, pc))
-            h->fault_in = 2; /* a trap is an answer there */
+        if (h->fault_in == 1 && (is_probe(h, pc) || s->kind == SITE_MRET))
+            h->fault_in = 2; /* a trap is an answer there; at mret mtvec is the next world's already */
         if (h->fault_in != 0 && --h->fault_in == 0) {
             h->fault_in = h->fault_twice ? 2 : 0;
             h->fault_twice = false;
