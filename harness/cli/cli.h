@@ -150,7 +150,7 @@ bool trace_open(struct trace *t, const char *path, bool any);
 /*
  * Worlds by configuration. Booting a machine costs more than running a trace on it, so the last few stay.
  */
-#define POOL_WORLDS 8u
+#define POOL_WORLDS 16u /* more than the shipped seeds ask for: an older one would always be in the way */
 
 struct world_pool {
     struct world *world[POOL_WORLDS];
