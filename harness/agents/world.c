@@ -99,6 +99,8 @@ void world_reset(struct world *w)
     w->tvm_count = 0;
     w->step = 0;
     w->device_reached = w->overrun = false;
+    w->ni_mailbox = false;
+    memset(w->ni_planted, 0, sizeof(w->ni_planted));
     memset(&w->finding, 0, sizeof(w->finding));
     oracle_reset(w);
     if (w->twin != NULL)
@@ -221,10 +223,14 @@ bool world_step(struct world *w, const struct trace_op *op, struct step_result *
         if (w->twin != NULL)
             ni_before(w, s.hart);
         act(&s);
-        if (s.result->kind == EXPECT_ENTER)
-            guest_plant_markers(w, s.hart);
         if (w->twin != NULL && !w->finding.found)
             ni_step(w, s.hart, op, s.result);
+        /* Both worlds after what their guests were entered with was compared: markers take the place of zeros. */
+        if (s.result->kind == EXPECT_ENTER && !w->is_twin)
+            guest_plant_markers(w, s.hart);
+        if (s.result->kind == EXPECT_ENTER && w->twin != NULL && w->twin_runs &&
+            machine_in_guest(w->twin->machine, s.hart))
+            guest_plant_markers(w->twin, s.hart);
     }
     if (!w->finding.found && !w->overrun && (w->step + 1) % STEPS_PER_AUDIT == 0)
         oracle_audit(w);

@@ -63,6 +63,10 @@ struct world {
     bool device_reached;  /* in this step a device got at memory that is closed to devices */
     bool overrun;         /* a device wrote there: nothing after it can be judged, and the world stands still */
     uint64_t ni_x[2][32]; /* NI: registers of the acting hart before the operation, here and in the twin */
+    bool ni_guest;        /* it ran a guest then */
+    bool ni_planted[MONITOR_MAX_HARTS]; /* where the twin's host has other values of its own: ni_host.c */
+    bool ni_mailbox;                    /* and in the mailbox, where there was this before: */
+    uint64_t ni_word[32];
 };
 
 /* NULL when memory is short or the configuration is impossible. */

@@ -27,6 +27,7 @@ static void leak(struct world *w, const char *property, const char *what, uint32
 
 void ni_before(struct world *w, uint32_t h)
 {
+    w->ni_guest = machine_in_guest(w->machine, h);
     memcpy(w->ni_x[0], w->machine->hart[h].x, sizeof(w->ni_x[0]));
     memcpy(w->ni_x[1], w->twin->machine->hart[h].x, sizeof(w->ni_x[1]));
 }
@@ -170,6 +171,7 @@ static void compare(struct world *w, uint32_t h, const struct step_result *mine,
     struct step_result one = *mine;
     struct step_result other = *twin;
 
+    ni_host_left(w, h);
     /* The twin's machine found the monitor out of its rules where this one did not: its way depends on a secret. */
     if (w->twin->machine->violation.kind != w->machine->violation.kind)
         leak(w, "ni-way", "violation", h, 0, w->machine->violation.kind, w->twin->machine->violation.kind);
@@ -181,6 +183,8 @@ static void compare(struct world *w, uint32_t h, const struct step_result *mine,
         compare_host_memory(w, h, mine->kind == EXPECT_VALUE && machine_in_guest(w->machine, h));
     if (!w->finding.found)
         compare_rest(w, h);
+    if (!w->finding.found)
+        ni_host_after(w, h, w->ni_guest, mine, twin);
 }
 
 /* --- the twin's steps ------------------------------------------------------------------------------------------- */
@@ -219,6 +223,7 @@ void ni_step(struct world *w, uint32_t h, const struct trace_op *op, const struc
             return;
         catch_up(w);
     }
+    ni_host_before(w, h, op);
     world_step(w->twin, op, &twin);
     compare(w, h, mine, &twin);
 }
