@@ -64,6 +64,6 @@ touchstone run --engine unicorn --firmware "$scratch" "$SOURCE_DIR/corpora"
 expect 4 "without the images it cannot run"
 one_line "$scratch/err" "and says so once"
 says "$scratch/err" 'fw_machine_1024.elf: cannot be opened' "naming the file"
-touchstone run --engine qemu "$SOURCE_DIR/corpora"
+touchstone run --engine spike "$SOURCE_DIR/corpora"
 expect 2 "an engine that does not exist is refused"
 finish
