@@ -83,9 +83,12 @@ void generate_device(const struct aim *aim, struct trace_op *op)
 {
     op->op = random_chance(aim->r, 50) ? OP_DEVICE_READ : OP_DEVICE_WRITE;
     value_host_address(aim, op, 0);
-    if (random_chance(aim->r, 15))
-        value_handle(op, 0, random_chance(aim->r, 50) ? ARG_MON : ARG_MMIO, (uint32_t)random_below(aim->r, 16),
-                     (int32_t)(8 * random_below(aim->r, 512)));
+    if (random_chance(aim->r, 15)) {
+        int32_t offset = (int32_t)(8 * random_below(aim->r, 512));
+        uint32_t frame = (uint32_t)random_below(aim->r, 16);
+
+        value_handle(op, 0, random_chance(aim->r, 50) ? ARG_MON : ARG_MMIO, frame, offset);
+    }
     value_raw(op, 1, random_chance(aim->r, 80) ? 8 : 1u << random_below(aim->r, 3));
     if (op->op == OP_DEVICE_WRITE)
         value_raw(op, 2, random_next(aim->r));

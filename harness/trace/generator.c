@@ -98,7 +98,11 @@ static uint64_t random_value(struct random *r)
 {
     switch (random_below(r, 4)) {
     case 0: return random_below(r, 16);
-    case 1: return (1ull << random_below(r, 64)) - random_below(r, 2);
+    case 1: {
+        uint64_t power = 1ull << random_below(r, 64);
+
+        return power - random_below(r, 2);
+    }
     case 2: return random_below(r, 1u << 20) << 12;
     default: return random_next(r);
     }

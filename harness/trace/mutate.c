@@ -284,7 +284,9 @@ static void change_schedule(struct mutation *m)
         for (; more > 0 && t->decisions < TRACE_MAX_DECISIONS; more--)
             t->decision[t->decisions++] = (uint8_t)random_next(&m->random);
     } else {
-        t->decision[random_below(&m->random, t->decisions)] = (uint8_t)random_next(&m->random);
+        uint64_t at = random_below(&m->random, t->decisions);
+
+        t->decision[at] = (uint8_t)random_next(&m->random);
     }
 }
 
