@@ -20,6 +20,8 @@
 #define MAX_FILL 0x10000u
 #define HSM_START 0u
 #define HSM_STOP 1u
+#define HSM_STATUS 2u
+#define HSM_STOPPED 1u
 #define JUMP_WORDS 4u
 
 enum operation {
@@ -250,6 +252,16 @@ static void play(const struct record *r)
 
 /* --- turns -------------------------------------------------------------------------------------------------------- */
 
+static uint32_t stopping = HARTS; /* hart that said it stops, until it has; HARTS: none */
+
+/* In a trace a hart has stopped when the next operation begins. */
+static void await_stopped(void)
+{
+    while (stopping < HARTS && call_silent(SBI_EID_HSM, HSM_STATUS, ARGS(stopping, 0, 0)).value != HSM_STOPPED)
+        ;
+    stopping = HARTS;
+}
+
 /* Name the hart that acts next; operations of harts that are stopped pass unseen. */
 static void pass_on(void)
 {
@@ -270,10 +282,12 @@ static _Noreturn void take_turns(void)
     for (;;) {
         while (__atomic_load_n(&turn, __ATOMIC_ACQUIRE) != hart)
             ;
+        await_stopped();
         const struct record *r = &RECORDS[next];
         bool resets = is_call(r, SBI_EID_SRST, 0) && r->a[0] <= SBI_SRST_WARM_REBOOT && r->a[1] <= 1;
         if (is_call(r, SBI_EID_HSM, HSM_STOP)) {
             alive[hart] = false;
+            stopping = hart;
             say_nothing();
             pass_on();
             call_silent(SBI_EID_HSM, HSM_STOP, NO_ARGS);
