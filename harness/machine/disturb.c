@@ -170,7 +170,8 @@ void machine_races_show(struct machine *m)
 
 void machine_races_settle(struct machine *m)
 {
-    m->private->raced_count = 0;
+    if (m->private->raced_count != 0) /* harts that are threads have no races: then nobody writes here */
+        m->private->raced_count = 0;
 }
 
 /* --- faults ----------------------------------------------------------------------------------------------------- */
