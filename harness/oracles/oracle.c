@@ -329,7 +329,8 @@ void oracle_after(struct world *w, uint32_t hart, const struct trace_op *op)
 
 void oracle_audit(struct world *w)
 {
-    if (w->oracle_state->scanned) /* harts that are threads audit too, and never scan a step */
+    /* Only those who compare records: harts that are threads come here at once, and with other oracles. */
+    if ((w->oracles & (ORACLE_OWN | ORACLE_REF)) != 0)
         w->oracle_state->scanned = false;
     ref_audit(w);
     if ((w->oracles & ORACLE_OWN) == 0 || w->finding.found || w->machine->halted)
