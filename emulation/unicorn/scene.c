@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "emulation/unicorn/device_tree.h"
 #include "emulation/unicorn/prng.h"
 #include "monitor/abi/sbi.h"
 
@@ -24,126 +25,22 @@ enum {
 
 /* --- device tree -------------------------------------------------------------------------------------------- */
 
-#define FDT_BEGIN_NODE 1u
-#define FDT_END_NODE 2u
-#define FDT_PROP 3u
-#define FDT_END 9u
-#define FDT_HEADER_BYTES 40u
-#define FDT_RESERVED_BYTES 16u /* empty reservation map: one zero entry */
-#define FDT_STRUCT_OFFSET (FDT_HEADER_BYTES + FDT_RESERVED_BYTES)
-
-static const char fdt_strings[] = "#address-cells\0#size-cells\0device_type\0reg\0status\0compatible";
-enum {
-    NAME_ADDRESS_CELLS = 0,
-    NAME_SIZE_CELLS = 15,
-    NAME_DEVICE_TYPE = 27,
-    NAME_REG = 39,
-    NAME_STATUS = 43,
-    NAME_COMPATIBLE = 50
-};
-
-struct fdt {
-    uint8_t bytes[SCENE_FDT_MAX];
-    uint32_t at;
-};
-
-static void put32(struct fdt *t, uint32_t value)
-{
-    for (int shift = 24; shift >= 0; shift -= 8)
-        t->bytes[t->at++] = (uint8_t)(value >> shift);
-}
-
-static void put_bytes(struct fdt *t, const void *bytes, uint32_t size)
-{
-    memcpy(t->bytes + t->at, bytes, size);
-    t->at = (t->at + size + 3) & ~3u;
-}
-
-static void begin_node(struct fdt *t, const char *name)
-{
-    put32(t, FDT_BEGIN_NODE);
-    put_bytes(t, name, (uint32_t)strlen(name) + 1);
-}
-
-static void end_node(struct fdt *t)
-{
-    put32(t, FDT_END_NODE);
-}
-
-static void text_property(struct fdt *t, uint32_t name, const char *text)
-{
-    put32(t, FDT_PROP);
-    put32(t, (uint32_t)strlen(text) + 1);
-    put32(t, name);
-    put_bytes(t, text, (uint32_t)strlen(text) + 1);
-}
-
-static void cells_property(struct fdt *t, uint32_t name, const uint32_t *cells, uint32_t count)
-{
-    put32(t, FDT_PROP);
-    put32(t, 4 * count);
-    put32(t, name);
-    for (uint32_t i = 0; i < count; i++)
-        put32(t, cells[i]);
-}
-
-static void cell_counts(struct fdt *t, uint32_t address_cells, uint32_t size_cells)
-{
-    cells_property(t, NAME_ADDRESS_CELLS, &address_cells, 1);
-    cells_property(t, NAME_SIZE_CELLS, &size_cells, 1);
-}
-
 /* A tree with some harts, the RAM and the interrupt device of M-mode: all that a monitor can want to know. */
-static void make_fdt(struct fdt *t, uint32_t harts)
+static void make_fdt(struct device_tree *t, uint32_t harts)
 {
-    uint32_t memory[] = {0, (uint32_t)RAM_BASE, 0, (uint32_t)RAM_SIZE};
-    uint32_t clint[] = {0, 0x02000000, 0, 0x10000};
-    *t = (struct fdt){.at = FDT_STRUCT_OFFSET};
-    begin_node(t, "");
-    cell_counts(t, 2, 2);
-    begin_node(t, "memory@80000000");
-    text_property(t, NAME_DEVICE_TYPE, "memory");
-    cells_property(t, NAME_REG, memory, 4);
-    end_node(t);
-    begin_node(t, "clint@2000000");
-    text_property(t, NAME_COMPATIBLE, "riscv,clint0");
-    cells_property(t, NAME_REG, clint, 4);
-    end_node(t);
-    begin_node(t, "cpus");
-    cell_counts(t, 1, 0);
-    for (uint32_t hart = 0; hart < harts; hart++) {
-        const char name[] = {'c', 'p', 'u', '@', (char)('0' + hart), '\0'};
-        begin_node(t, name);
-        text_property(t, NAME_DEVICE_TYPE, "cpu");
-        cells_property(t, NAME_REG, &hart, 1);
-        text_property(t, NAME_STATUS, "okay");
-        end_node(t);
-    }
-    end_node(t);
-    end_node(t);
-    put32(t, FDT_END);
-
-    uint32_t struct_size = t->at - FDT_STRUCT_OFFSET;
-    uint32_t strings_at = t->at;
-    put_bytes(t, fdt_strings, sizeof(fdt_strings));
-    uint32_t total = t->at;
-    t->at = 0;
-    put32(t, 0xd00dfeed);
-    put32(t, total);
-    put32(t, FDT_STRUCT_OFFSET);
-    put32(t, strings_at);
-    put32(t, FDT_HEADER_BYTES);
-    put32(t, 17); /* version */
-    put32(t, 16); /* readable by version 16 readers */
-    put32(t, 0);  /* boot hart */
-    put32(t, sizeof(fdt_strings));
-    put32(t, struct_size);
-    t->at = total;
+    device_tree_start(t);
+    device_tree_begin(t, "");
+    device_tree_cell_counts(t, 2, 2);
+    device_tree_range(t, "memory@80000000", DEVICE_TREE_DEVICE_TYPE, "memory", (uint32_t)RAM_BASE, (uint32_t)RAM_SIZE);
+    device_tree_range(t, "clint@2000000", DEVICE_TREE_COMPATIBLE, "riscv,clint0", 0x02000000, 0x10000);
+    device_tree_harts(t, harts);
+    device_tree_end(t);
+    device_tree_finish(t);
 }
 
 uint32_t scene_fdt(uint8_t bytes[SCENE_FDT_MAX])
 {
-    struct fdt t;
+    struct device_tree t;
     make_fdt(&t, 1);
     memcpy(bytes, t.bytes, t.at);
     return t.at;
@@ -223,7 +120,7 @@ static void havoc_before_boot(struct emulated_hart *h)
 void scene_before_boot(struct scene *s, struct emulated_hart *h, uint32_t harts)
 {
     *s = (struct scene){.hart = h, .harts = harts};
-    struct fdt fdt;
+    struct device_tree fdt;
     make_fdt(&fdt, harts);
     havoc_before_boot(h);
     hart_poke(h, SCENE_FDT, fdt.bytes, fdt.at);
