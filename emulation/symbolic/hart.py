@@ -180,7 +180,6 @@ class Hart:
 
     def read_csr(self, csr):
         if csr == VLENB:
-            self.need_vector()
             return bits(self.vlenb)
         if csr not in self.csr:
             self.csr[csr] = z3.BitVec(f"csr.{self.csr_name.get(csr, hex(csr))}", 64)
@@ -372,7 +371,7 @@ def csr(hart, operation, name, operands):
     right = bits(source) if name.endswith("i") else hart.x[source]
     if which == FCSR:
         hart.need_float()
-    if which in (VSTART, VCSR, VL, VTYPE):
+    if which in (VSTART, VCSR, VL, VTYPE, VLENB):
         hart.need_vector()
     old = hart.read_csr(which)
     kind = name.rstrip("i")
