@@ -8,7 +8,13 @@ Reads what `touchstone run --engine unicorn --json` and `touchstone differential
 import argparse
 import collections
 import json
+import os
 import sys
+
+sys.dont_write_bytecode = True
+sys.path.append(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "reports"))
+
+import fragment  # noqa: E402
 
 COLUMNS = ["traces", ">number", ">equal", ">differ", ">skipped", ">operations", "~why skipped"]
 
@@ -58,19 +64,9 @@ def table(run, generated):
     rows = list(corpus_rows(run)) + [generated_row(generated)]
     notes = ["Compared after every operation: what the acting agent saw, all registers, TLB and PMP of every hart, all state of "
              "the monitor, all memory that was written."]
-    return {
-        "schema": "touchstone-fragment/1",
-        "kind": "table",
-        "name": "engines",
-        "title": "Library and firmware",
-        "lead": "Does the binary that ships do what the library does that was fuzzed?",
-        "command": "ci/replay-firmware",
-        "columns": COLUMNS,
-        "rows": rows,
-        "failed": run["differ"] + generated["differ"],
-        "passed": run["equal"] + generated["equal"],
-        "notes": notes + list(differences(run)),
-    }
+    return fragment.table("engines", "Library and firmware", "Does the binary that ships do what the library does that was fuzzed?",
+                          "ci/replay-firmware", COLUMNS, rows, run["differ"] + generated["differ"],
+                          notes + list(differences(run)), passed=run["equal"] + generated["equal"])
 
 
 def main():
@@ -80,9 +76,7 @@ def main():
     parser.add_argument("-o", required=True, metavar="FILE", help="where the table goes")
     options = parser.parse_args()
     result = table(load(options.run), load(options.differential))
-    with open(options.o, "w", encoding="utf-8") as stream:
-        json.dump(result, stream, indent=1)
-        stream.write("\n")
+    fragment.write(options.o, result)
     for entry in result["rows"]:
         name, total, equal, differ, skipped, steps, why = entry["cells"]
         text = f"{name}: {total} traces, {equal} equal, {differ} differ, {skipped} skipped, {steps} operations"

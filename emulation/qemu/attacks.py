@@ -12,7 +12,6 @@ Exit code: 0 all blocked (--disarm: all succeed); 1 some are not, or broke; 2 us
 
 import argparse
 import concurrent.futures
-import json
 import os
 import re
 import shutil
@@ -25,7 +24,10 @@ ROOT = os.path.dirname(os.path.dirname(HERE))
 ATTACKS = os.path.join(HERE, "attacks")
 sys.path.insert(0, HERE)
 
+sys.path.append(os.path.join(os.path.dirname(os.path.dirname(HERE)), "reports"))
+
 import disarm  # noqa: E402 beside this file
+import fragment  # noqa: E402
 
 HARTS = 4
 VERDICT = re.compile(r"attack: hart (\d+): (blocked|SUCCEEDED|error|skip): (.*)")
@@ -201,7 +203,7 @@ class Run:
         return results
 
 
-def fragment(results, attacks, disarmed):
+def table(results, attacks, disarmed):
     """A table for the report: one row per attack and emulator."""
     wanted = "succeeded" if disarmed else "blocked"
     text = {a.name: (a.text, a.defence) for a in attacks}
@@ -215,29 +217,22 @@ def fragment(results, attacks, disarmed):
         {"cells": [r["attack"], *text[r["attack"]], r["without"], r["qemu"], r["outcome"], r["detail"]], "status": status(r)}
         for r in results
     ]
-    return {
-        "schema": "touchstone-fragment/1",
-        "kind": "table",
-        "name": "disarmed" if disarmed else "attacks",
-        "title": "Attacks without their defence" if disarmed else "Attacks in QEMU",
-        "lead": "Is each attack real: does it succeed on a firmware that lacks the defence which stops it?" if disarmed
+    return fragment.table(
+        "disarmed" if disarmed else "attacks",
+        "Attacks without their defence" if disarmed else "Attacks in QEMU",
+        "Is each attack real: does it succeed on a firmware that lacks the defence which stops it?" if disarmed
         else "Does the image that ships stop what a hypervisor or a guest tries, on every hart?",
-        "command": "ci/attacks",
-        "columns": ["attack", "what is tried", "what stops it", "taken away", "QEMU", "outcome", "first hart"],
-        "rows": rows,
-        "failed": sum(row["status"] == "failed" for row in rows),
-        "notes": [f"{r['attack']}, QEMU {r['qemu']}: {r['outcome']}: {r['detail']}" for r in results
-                  if r["outcome"] in ("skip", "limit")],
-    }
+        "ci/attacks",
+        ["attack", "what is tried", "what stops it", "taken away", "QEMU", "outcome", "first hart"],
+        rows,
+        notes=[f"{r['attack']}, QEMU {r['qemu']}: {r['outcome']}: {r['detail']}" for r in results
+               if r["outcome"] in ("skip", "limit")],
+    )
 
 
 def write(path, value):
     try:
-        os.makedirs(os.path.dirname(os.path.abspath(path)), exist_ok=True)
-        with open(path + ".part", "w", encoding="utf-8") as out:
-            json.dump(value, out, indent=1)
-            out.write("\n")
-        os.replace(path + ".part", path)
+        fragment.write(path, value)
     except OSError as error:
         stop(4, f"cannot write {path}: {error.strerror}")
 
@@ -257,7 +252,7 @@ def main():
     if args.disarm:
         run.build_disarmed()
     results = run.all()
-    result = fragment(results, attacks, args.disarm)
+    result = table(results, attacks, args.disarm)
     if args.json:
         write(args.json, result)
     count = {o: sum(r["outcome"] == o for r in results) for o in ("blocked", "succeeded", "limit", "skip")}

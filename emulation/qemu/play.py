@@ -12,7 +12,6 @@ Exit code: 0 nothing differs; 1 a file is no trace; 2 usage; 3 a tool is missing
 
 import argparse
 import concurrent.futures
-import json
 import os
 import re
 import subprocess
@@ -22,6 +21,10 @@ import tempfile
 import play_fdt
 
 HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.append(os.path.join(os.path.dirname(os.path.dirname(HERE)), "reports"))
+
+import fragment  # noqa: E402
+
 ROOT = os.environ.get("TOUCHSTONE_SOURCE") or os.path.dirname(os.path.dirname(HERE))
 BUILD = os.environ.get("TOUCHSTONE_BUILD") or os.path.join(ROOT, "build/host-release")
 
@@ -356,21 +359,15 @@ def table(rows):
     for row in rows:
         key = (row["status"], row["reason"] if row["status"] in ("equal", "skipped") else row["text"])
         count.setdefault(key, []).append(row["steps"])
-    return {
-        "schema": "touchstone-fragment/1",
-        "kind": "table",
-        "name": "qemu-traces",
-        "title": "Traces on the firmware in QEMU",
-        "lead": "Does the booted image answer a trace as the host library does?",
-        "command": "ci/touchstone run --engine qemu corpora",
-        "columns": ["result", "~because", ">traces", ">steps played and equal"],
-        "rows": [
-            {"cells": [status, why or "", len(steps), sum(steps)],
-             "status": {"equal": "passed", "skipped": "skipped"}.get(status, "failed")}
-            for (status, why), steps in sorted(count.items(), key=str)
-        ],
-        "failed": sum(row["status"] not in ("equal", "skipped") for row in rows),
-    }
+    lines = [
+        {"cells": [status, why or "", len(steps), sum(steps)],
+         "status": {"equal": "passed", "skipped": "skipped"}.get(status, "failed")}
+        for (status, why), steps in sorted(count.items(), key=str)
+    ]
+    return fragment.table(
+        "qemu-traces", "Traces on the firmware in QEMU", "Does the booted image answer a trace as the host library does?",
+        "ci/touchstone run --engine qemu corpora", ["result", "~because", ">traces", ">steps played and equal"], lines,
+        sum(row["status"] not in ("equal", "skipped") for row in rows))
 
 
 def main():
@@ -390,11 +387,7 @@ def main():
             if args.verbose or row["status"] in ("differs", "error"):
                 print(f"{row['file']}: {row['status']} {row['text']}".rstrip(), flush=True)
     if args.json:
-        os.makedirs(os.path.dirname(os.path.abspath(args.json)), exist_ok=True)
-        with open(args.json + ".part", "w", encoding="utf-8") as out:
-            json.dump(table(rows), out, indent=1)
-            out.write("\n")
-        os.replace(args.json + ".part", args.json)
+        fragment.write(args.json, table(rows))
     for row in table(rows)["rows"]:
         status, why, traces, steps = row["cells"]
         print(f"{traces:5} traces, {steps:6} steps: {status}{': ' + why if why else ''}")

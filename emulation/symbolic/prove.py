@@ -7,7 +7,6 @@ With --leaks: 0 when each of the seeded leaks is refuted, 7 when one is not.
 """
 
 import argparse
-import json
 import os
 import sys
 import time
@@ -26,7 +25,10 @@ except ImportError:
           file=sys.stderr)
     sys.exit(3)
 
+sys.path.append(os.path.join(os.path.dirname(os.path.dirname(HERE)), "reports"))
+
 import claims  # noqa: E402
+import fragment  # noqa: E402
 import image  # noqa: E402
 import leaks  # noqa: E402
 import scene  # noqa: E402
@@ -82,19 +84,13 @@ def write_fragment(path, lines, missing, seconds):
              "status": "failed" if line["refuted"] else "passed"} for line in lines]
     rows += [{"cells": [f"no path executes {text}", None, None, None], "status": "failed"} for text in missing]
     proved = sum(line["proved"] for line in lines)
-    result = {
-        "schema": "touchstone-fragment/1", "kind": "table", "name": "symbolic", "title": "World switch, for all values",
-        "lead": "Is the world switch of the linked image right whatever is in the registers, and do its paths show nothing?",
-        "command": "ci/symbolic", "columns": ["~path", ">instructions", ">claims proved", "~refuted"], "rows": rows,
-        "failed": sum(row["status"] == "failed" for row in rows),
-        "notes": [f"{len(lines)} paths, {proved} claims, {seconds:.1f} seconds of processor time. The set of paths is complete: "
-                  "a branch is followed to both sides unless z3 excludes one, and every instruction of the switch is on a path."
-                  if not missing else f"{len(missing)} instructions are on no path: the set of paths is not complete."],
-    }
-    with open(path + ".part", "w", encoding="utf-8") as stream:
-        json.dump(result, stream, indent=1)
-        stream.write("\n")
-    os.replace(path + ".part", path)
+    fragment.write(path, fragment.table(
+        "symbolic", "World switch, for all values",
+        "Is the world switch of the linked image right whatever is in the registers, and do its paths show nothing?",
+        "ci/symbolic", ["~path", ">instructions", ">claims proved", "~refuted"], rows,
+        notes=[f"{len(lines)} paths, {proved} claims, {seconds:.1f} seconds of processor time. The set of paths is complete: "
+               "a branch is followed to both sides unless z3 excludes one, and every instruction of the switch is on a path."
+               if not missing else f"{len(missing)} instructions are on no path: the set of paths is not complete."]))
 
 
 def main():

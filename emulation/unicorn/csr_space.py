@@ -11,7 +11,6 @@ Exit codes: 0 the table is complete and agrees; 5 it is not; 2 usage or a damage
 
 import argparse
 import collections
-import json
 import os
 import re
 import shutil
@@ -21,6 +20,10 @@ import sys
 import tempfile
 
 HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.append(os.path.join(os.path.dirname(os.path.dirname(HERE)), "reports"))
+
+import fragment  # noqa: E402
+
 CLASSES = ("swap", "scrub", "constant", "host", "denied")
 # What a class of csr_classes.def may be here. An alias has the class of what it views.
 AGREE = {"SWAP": {"swap"}, "STATUS": {"swap"}, "FLOAT": {"scrub"}, "VECTOR": {"scrub"}, "HOST": {"host"},
@@ -147,16 +150,9 @@ def main():
                            e.why], "status": "passed"} for e in entries if e.why != "unallocated"]
         rows += [{"cells": ["extension", name, action.lower(), name, reason], "status": "passed"}
                  for name, (action, reason) in isa.items()]
-        fragment = {"schema": "touchstone-fragment/1", "kind": "table", "name": "switch-csrs",
-                    "title": "Whose is each CSR",
-                    "lead": "Is there state of the processor that nobody has thought about?",
-                    "command": "ci/touchstone switch --csrs",
-                    "columns": ["number", "name", "class", "extension", "why"], "rows": rows, "failed": len(wrong),
-                    "notes": wrong[:20]}
-        with open(chosen.output + ".part", "w", encoding="utf-8") as stream:
-            json.dump(fragment, stream, indent=1)
-            stream.write("\n")
-        os.replace(chosen.output + ".part", chosen.output)
+        fragment.write(chosen.output, fragment.table(
+            "switch-csrs", "Whose is each CSR", "Is there state of the processor that nobody has thought about?",
+            "ci/touchstone switch --csrs", ["number", "name", "class", "extension", "why"], rows, len(wrong), wrong[:20]))
     return 5 if wrong else 0
 
 

@@ -13,7 +13,6 @@ Exit codes: 0 all detected or equivalent; 5 one survived, or the list is stale; 
 import argparse
 import concurrent.futures
 import glob
-import json
 import os
 import re
 import shutil
@@ -21,6 +20,10 @@ import subprocess
 import sys
 
 HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.append(os.path.join(os.path.dirname(os.path.dirname(HERE)), "reports"))
+
+import fragment  # noqa: E402
+
 # What the assembler puts between functions, and guards behind a return: nobody executes it, or it does nothing.
 PADDING = ("addi zero,zero,0", "c.addi zero,0", "c.nop", "c.unimp", "unimp", ".insn 2, 0x0")
 TRANSFERS = {"ld": "load", "sd": "store", "fld": "load f", "fsd": "store f"}
@@ -195,17 +198,11 @@ def main():
         total, detected, equivalent = counts[kind]
         print(f"{title}: {total}, {detected} detected, {equivalent} equivalent, {total - detected - equivalent} survived")
     if chosen.output:
-        fragment = {
-            "schema": "touchstone-fragment/1", "kind": "table", "name": "switch-mutants",
-            "title": "Mistakes of one instruction in the assembly",
-            "lead": "Would the replay notice if any one instruction of the trap entry, the world switch or the boot code were missing?",
-            "command": "ci/touchstone switch --mutants",
-            "columns": ["file", "function", "mistake", "instruction", "verdict", "first objection, or reason"],
-            "rows": rows, "failed": len(bad), "notes": bad[:20]}
-        with open(chosen.output + ".part", "w", encoding="utf-8") as stream:
-            json.dump(fragment, stream, indent=1)
-            stream.write("\n")
-        os.replace(chosen.output + ".part", chosen.output)
+        fragment.write(chosen.output, fragment.table(
+            "switch-mutants", "Mistakes of one instruction in the assembly",
+            "Would the replay notice if any one instruction of the trap entry, the world switch or the boot code were missing?",
+            "ci/touchstone switch --mutants",
+            ["file", "function", "mistake", "instruction", "verdict", "first objection, or reason"], rows, len(bad), bad[:20]))
     return 5 if bad else 0
 
 

@@ -6,16 +6,17 @@ reports/silence.tsv there. Measuring them takes hours, so the report shows what 
 Exit codes: 0 written; 2 figures that cannot be read; 4 the folder cannot be written to.
 """
 
-import json
 import os
 import sys
 
 sys.dont_write_bytecode = True
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE)
+sys.path.append(os.path.join(os.path.dirname(os.path.dirname(HERE)), "reports"))
 
 import campaign  # noqa: E402
 import engines  # noqa: E402
+import fragment  # noqa: E402
 import plants as plants_command  # noqa: E402
 import rows  # noqa: E402
 import silence  # noqa: E402
@@ -23,11 +24,6 @@ import tables  # noqa: E402
 
 REPORTS = os.path.join(os.path.dirname(os.path.dirname(HERE)), "reports")
 COMMAND = "ci/touchstone scoreboard"
-
-
-def fragment(name, title, lead, command, columns, lines, notes, failed=0):
-    return {"schema": tables.FRAGMENT, "kind": "table", "name": name, "title": title, "lead": lead, "command": command,
-            "columns": columns, "rows": lines, "failed": failed, "notes": notes}
 
 
 def of_engines(answer):
@@ -44,8 +40,8 @@ def of_engines(answer):
     notes += [f"Predicted {line['predicted']}, budget {line['budget']} s: {line['detected']} of {line['measured']} measured "
               f"were detected within it." for line in answer["summary"]]
     notes += [f"Missed: {line['id']}, {line['title']}: {line['reason']}" for line in answer["engines"] if line["reason"]]
-    return fragment("scoreboard", "Scoreboard", "Which engine finds which planted bug, and how fast?", COMMAND,
-                    ["plant", "~what is wrong", "predicted", "reached", "triggered", *names], lines, notes)
+    return fragment.table("scoreboard", "Scoreboard", "Which engine finds which planted bug, and how fast?", COMMAND,
+                          ["plant", "~what is wrong", "predicted", "reached", "triggered", *names], lines, 0, notes)
 
 
 def of_oracles(answer):
@@ -59,17 +55,17 @@ def of_oracles(answer):
     notes = [tables.measured_on(answer, "oracles").strip(),
              f"The hunt, one seed, at most {tables.limit_of(answer['oracles'])} s per plant, of the {len(known)} plants that it finds with "
              "all oracles."]
-    return fragment("ablation-oracles", "What each oracle is worth", "Which planted bugs would nobody see without it?",
-                    COMMAND + " --set oracles", ["oracles", ">found", ">of", "~lost"], lines, notes)
+    return fragment.table("ablation-oracles", "What each oracle is worth", "Which planted bugs would nobody see without it?",
+                          COMMAND + " --set oracles", ["oracles", ">found", ">of", "~lost"], lines, 0, notes)
 
 
 def of_generators(answer):
     lines = [{"cells": cells} for cells in tables.generator_lines(answer)]
     notes = [tables.measured_on(answer, "generators").strip(),
              f"libFuzzer on host_abi_fuzzer, from an empty corpus, one seed, at most {tables.limit_of(answer['generators'])} s per plant."]
-    return fragment("ablation-generators", "What the generator and state feedback are worth",
-                    "What is found from nothing, with how much knowledge of the interface?", COMMAND + " --set generators",
-                    ["inputs", "feedback", ">plants tried", ">found", ">median s", ">sum s"], lines, notes)
+    return fragment.table("ablation-generators", "What the generator and state feedback are worth",
+                          "What is found from nothing, with how much knowledge of the interface?", COMMAND + " --set generators",
+                          ["inputs", "feedback", ">plants tried", ">found", ">median s", ">sum s"], lines, 0, notes)
 
 
 def of_silence():
@@ -84,9 +80,9 @@ def of_silence():
     hours = sum(row["cpu_seconds"] for row in found) / 3600
     commits = list(dict.fromkeys(row["commit"] for row in found))
     notes = [f"{hours:.2f} processor hours in all, on {len(commits)} commits: {', '.join(commits)}."]
-    return fragment("silence", "Log of silence", "How long was the real monitor attacked, with all oracles on, and what was found?",
-                    "ci/silence", ["target", "engine", ">runs", ">CPU s", ">executions", ">findings"], lines, notes,
-                    sum(row["findings"] for row in found))
+    return fragment.table("silence", "Log of silence", "How long was the real monitor attacked, with all oracles on, and what was found?",
+                          "ci/silence", ["target", "engine", ">runs", ">CPU s", ">executions", ">findings"], lines,
+                          sum(row["findings"] for row in found), notes)
 
 
 def main():
@@ -107,7 +103,7 @@ def main():
     try:
         os.makedirs(folder, exist_ok=True)
         for one in made:
-            tables.write_file(os.path.join(folder, f"figures-{one['name']}.json"), json.dumps(one, indent=1) + "\n")
+            fragment.write(os.path.join(folder, f"figures-{one['name']}.json"), one)
     except OSError as problem:
         print(f"figures.py: {problem}", file=sys.stderr)
         return 4

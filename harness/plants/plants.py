@@ -20,7 +20,9 @@ import sys
 sys.dont_write_bytecode = True
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE)
+sys.path.append(os.path.join(os.path.dirname(os.path.dirname(HERE)), "reports"))
 
+import fragment  # noqa: E402
 import judging  # noqa: E402
 import planting  # noqa: E402
 import reproduce  # noqa: E402
@@ -129,9 +131,7 @@ def reproduce_all(chosen, plants):
         shutil.rmtree(os.path.join(builder.work, plant.id, "source"), ignore_errors=True)
     document = reproduce.table(rows)
     if chosen.output:
-        with open(chosen.output + ".part", "w", encoding="utf-8") as stream:
-            json.dump(document, stream, indent=1)
-        os.replace(chosen.output + ".part", chosen.output)
+        fragment.write(chosen.output, document)
     print(f"{sum(row['status'] == 'passed' for row in rows)} of {len(rows)} short and reproduced, "
           f"{sum(row['status'] == 'skipped' for row in rows)} that no trace shows")
     return 7 if document["failed"] else 0
@@ -229,13 +229,11 @@ def main():
     except (planting.BuildFailed, OSError) as problem:
         complain(problem)
         return 4
-    text = json.dumps({"schema": "touchstone-fragment/1", "kind": "plants", "plants": entries}, indent=1)
+    document = {"schema": "touchstone-fragment/1", "kind": "plants", "plants": entries}
     if chosen.output:
-        with open(chosen.output + ".part", "w", encoding="utf-8") as stream:
-            stream.write(text + "\n")
-        os.replace(chosen.output + ".part", chosen.output)
+        fragment.write(chosen.output, document)
     if chosen.json:
-        print(text)
+        print(json.dumps(document, indent=1))
     else:
         print(HEADER)
         for entry in entries:

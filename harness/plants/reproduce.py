@@ -12,8 +12,12 @@ import json
 import os
 import re
 import subprocess
+import sys
 
-import planting
+sys.path.append(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "reports"))
+
+import fragment  # noqa: E402
+import planting  # noqa: E402
 
 TIMES = 20
 MORE_ALLOWED = 3
@@ -118,11 +122,9 @@ class Reproducer:
 
 def table(rows):
     """The fragment for the report."""
-    failed = sum(row["status"] == "failed" for row in rows)
-    return {
-        "schema": "touchstone-fragment/1", "kind": "table", "name": "reproduce", "title": "Plants, found and shown again",
-        "lead": "Is what the harness finds short, and does it happen again each time, in each form?",
-        "command": "ci/touchstone plants --reproduce", "columns": COLUMNS, "rows": rows, "failed": failed,
-        "notes": [f"made short: at most {MORE_ALLOWED} operations more than the witness beside the patch",
-                  f"text, binary, C: of {TIMES} runs in new processes, how many were the same finding"],
-    }
+    return fragment.table(
+        "reproduce", "Plants, found and shown again",
+        "Is what the harness finds short, and does it happen again each time, in each form?",
+        "ci/touchstone plants --reproduce", COLUMNS, rows,
+        notes=[f"made short: at most {MORE_ALLOWED} operations more than the witness beside the patch",
+               f"text, binary, C: of {TIMES} runs in new processes, how many were the same finding"])

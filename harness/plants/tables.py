@@ -8,12 +8,15 @@ What was not measured is said to be so, and what was missed is listed by name wi
 import json
 import os
 import statistics
+import sys
 
-import campaign
-import engines
-import rows
+sys.path.append(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "reports"))
 
-FRAGMENT = "touchstone-fragment/1"
+import campaign  # noqa: E402
+import engines  # noqa: E402
+import rows  # noqa: E402
+from files import write_whole  # noqa: E402
+
 CRASH_ONLY = campaign.CRASH_ONLY
 HEADING = "# Scoreboard"
 INTRODUCTION = """
@@ -257,15 +260,9 @@ def generators_text(answer):
     return out
 
 
-def write_file(path, text):
-    with open(path + ".part", "w", encoding="utf-8") as stream:
-        stream.write(text)
-    os.replace(path + ".part", path)
-
-
 def write(folder, data, plants, commit):
     """Render the rows in `data` ({table: Rows}) to `folder`."""
     answer = collected(data, plants, commit)
     text = [HEADING, INTRODUCTION] + engines_text(answer) + oracles_text(answer) + generators_text(answer)
-    write_file(os.path.join(folder, "README.md"), "\n".join(text) + "\n")
-    write_file(os.path.join(folder, "scoreboard.json"), json.dumps(answer, indent=1, sort_keys=True) + "\n")
+    write_whole(os.path.join(folder, "README.md"), "\n".join(text) + "\n")
+    write_whole(os.path.join(folder, "scoreboard.json"), json.dumps(answer, indent=1, sort_keys=True) + "\n")
