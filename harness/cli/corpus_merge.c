@@ -110,6 +110,8 @@ static size_t fresh(const struct merge *m, const struct candidate *c)
 {
     size_t count = 0;
 
+    if (m->covers == 0) /* there is no array yet that could be searched */
+        return c->features;
     for (size_t i = 0; i < c->features; i++)
         count += bsearch(&c->feature[i], m->covered, m->covers, sizeof(*m->covered), by_value) == NULL;
     return count;
