@@ -6,29 +6,7 @@
 
 . "${0%/*}/lib/cli.sh"
 
-case ${BUILD_DIR##*/} in
-    host-asan | host-ubsan | host-msan | host-gcc | host-clang19 | coverage)
-        echo "planted builds do not depend on this one: tested once, with host-release"
-        exit 77
-        ;;
-esac
-
-# planted <id or patch option...>: builds it; its command is $planted from then on.
-planted() {
-    touchstone plants --build "$@"
-    if [ "$code" -eq 3 ]; then
-        cat "$scratch/err"
-        exit 77
-    fi
-    expect 0 "a planted build: $*"
-    planted=$(sed 's/.* //' "$scratch/out")
-}
-
-# run_planted <arguments>: like touchstone, with the planted one.
-run_planted() {
-    "$planted" "$@" >"$scratch/out" 2>"$scratch/err" </dev/null
-    code=$?
-}
+once "planted builds do not depend on this one"
 
 # operations <trace>
 operations() { grep -c '^h[0-9]' "$1"; }

@@ -6,12 +6,7 @@
 
 . "${0%/*}/lib/cli.sh"
 
-case ${BUILD_DIR##*/} in
-    host-asan | host-ubsan | host-msan | host-gcc | host-clang19 | coverage)
-        echo "planted builds do not depend on this one: tested once, with host-release"
-        exit 77
-        ;;
-esac
+once "planted builds do not depend on this one"
 
 # value <key>: of the one plant in the JSON output.
 value() {

@@ -7,12 +7,7 @@
 
 . "${0%/*}/lib/cli.sh"
 
-case ${BUILD_DIR##*/} in
-    host-asan | host-ubsan | host-msan | host-gcc | host-clang19 | coverage)
-        echo "the firmware does not depend on this build: tested once, with host-release"
-        exit 77
-        ;;
-esac
+once "the firmware does not depend on this build"
 firmware=${FIRMWARE_ELF:-$SOURCE_DIR/build/firmware/fw.elf}
 firmware=${firmware%/*}
 [ -x "$BUILD_DIR/firmware_replay" ] || { echo "skipped: this build has no firmware_replay"; exit 77; }

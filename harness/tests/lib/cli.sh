@@ -55,6 +55,33 @@ one_line() {
     if [ "$(wc -l <"$1")" -eq 1 ]; then pass; else fail "$2: not one line"; fi
 }
 
+# once <why>: skips the test in all builds but one, because what it looks at is the same for all of them.
+once() {
+    case ${BUILD_DIR##*/} in
+        host-asan | host-ubsan | host-msan | host-gcc | host-clang19 | coverage)
+            echo "$1: tested once, with host-release"
+            exit 77
+            ;;
+    esac
+}
+
+# planted <options of plants --build>: builds a planted monitor; its command is $planted from then on.
+planted() {
+    touchstone plants --build "$@"
+    if [ "$code" -eq 3 ]; then
+        cat "$scratch/err"
+        exit 77
+    fi
+    expect 0 "a planted build: $*"
+    planted=$(sed 's/.* //' "$scratch/out")
+}
+
+# run_planted <arguments>: like touchstone, with the planted one.
+run_planted() {
+    "$planted" "$@" >"$scratch/out" 2>"$scratch/err" </dev/null
+    code=$?
+}
+
 finish() {
     printf '%d passed, %d failed\n' "$passed" "$failed"
     [ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]
