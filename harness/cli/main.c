@@ -221,7 +221,7 @@ static const struct cli_command commands[] = {
      "  --build           only build, and print where the planted `touchstone` is\n"
      "  --variant NAME    of the build: plain (default), san, fine or init (may be repeated)\n"
      "  --json            one JSON object on standard output\n"
-     "  --output FILE     write that JSON object to FILE as well\n",
+     "  --output FILE     write that JSON object to FILE as well; with --binary, a table for the report\n",
      cmd_plants},
     {"scoreboard", "[options]", "which engine finds which planted bug; what each oracle and generator is worth",
      "Runs libFuzzer, AFL++, the hunt and the interleaver on each planted build, from the same seeds, and keeps the "

@@ -31,6 +31,7 @@ import planting
 
 HUNT_EXIT = {0, 5}
 FIXED_WORK_SECONDS = 60
+SHORT_REPLAY = ["--runs", "600", "--pairs", "60"]  # most that are seen at all are seen in these
 INTERLEAVE_STEPS = {"plain": 5000000, "fine": 60000000}
 ADDR_NO_RANDOMIZE = 0x0040000
 SANITIZER_OPTIONS = {
@@ -314,20 +315,34 @@ class Judge:
 
     # ---------------------------------------------------------------- firmware
 
+    def clean_switch(self):
+        """None when the replay of the clean firmware has nothing to say, else what it says: then it proves nothing."""
+        program = os.path.join(self.build, "switch_replay")
+        if not os.path.exists(program):
+            raise planting.MissingTool("switch_replay was not built: install the Debian package libunicorn-dev")
+        firmware = self.builder.clean_firmware()
+        code, output, errors, _ = self.children.run([program, os.path.join(firmware, "fw.elf"), *SHORT_REPLAY],
+                                                    self.environment(), self.fixed_limit(), firmware)
+        return None if code == 0 else (errors or output).strip().splitlines()[0]
+
     def switch(self, plant, source, verdict):
         """The patched firmware's world switch on Unicorn. The program is that of the clean build."""
         program = os.path.join(self.build, "switch_replay")
         if not os.path.exists(program):
-            if plant.firmware_only():
+            if plant.firmware_only() or self.binary:
                 raise planting.MissingTool("switch_replay was not built: install the Debian package libunicorn-dev")
             return
         firmware = self.builder.firmware(plant, source)
-        code, output, errors = self.start(plant, verdict, [program, os.path.join(firmware, "fw.elf")], self.fixed_limit())
-        lines = [line for line in (output + errors).splitlines() if line.strip()]
-        replays = re.search(r"(\d+) replays", output)
-        verdict.executions += int(replays.group(1)) if replays else 0
-        if code == 0:
+        for more in (SHORT_REPLAY, []):
+            words = [program, os.path.join(firmware, "fw.elf"), *more]
+            code, output, errors = self.start(plant, verdict, words, self.fixed_limit())
+            replays = re.search(r"(\d+) replays", output)
+            verdict.executions += int(replays.group(1)) if replays else 0
+            if code != 0:
+                break
+        else:
             return
+        lines = [line for line in (output + errors).splitlines() if line.strip()]
         seen = next((line for line in lines if line.startswith("violation:")), lines[0] if lines else f"exit code {code}")
         # The clean firmware replays, so one that does not even come up is broken by the patch.
         verdict.found("REG", seen.replace("violation: ", "")[:200], property="switch" if code == 5 else "boot")
@@ -352,7 +367,8 @@ class Judge:
                 self.switch(plant, source, verdict)
         except planting.BuildFailed as problem:
             failure = str(problem)
-        reached, triggered = read_canary(self.canary_file(plant), plant)
+        # On the firmware nobody counts.
+        reached, triggered = (None, None) if self.binary else read_canary(self.canary_file(plant), plant)
         return {
             "id": plant.id, "title": plant.header.get("Title"), "class": plant.header.get("Class"),
             "predicted": plant.header.get("Predicted"), "build_failed": failure is not None, "reached": reached,

@@ -2,7 +2,7 @@
 """Patches, and builds of a patched monitor with the harness around it.
 
 A build compiles only what the patch changed and takes everything else from a cache of clean objects, unless the
-patch changes a header. Fuzz targets for libFuzzer and AFL++ are built in the same way as the `touchstone` command. The cache is keyed by the content of all sources, so it never serves an old object. Sources are
+patch changes a header; the firmware is built by its own rules, in a tree that goes from one plant to the next. Fuzz targets for libFuzzer and AFL++ are built in the same way as the `touchstone` command. The cache is keyed by the content of all sources, so it never serves an old object. Sources are
 read from a copy made at the start: somebody may be editing the tree meanwhile. Several runs may share a work folder.
 """
 
@@ -108,9 +108,12 @@ class Builder:
         os.makedirs(work, exist_ok=True)
         self.tree = tempfile.mkdtemp(prefix="tree-", dir=work)
         self.copy(source, self.tree)
+        self.benches = []  # for firmware, made when needed
+        os.mkdir(self.tree + ".benches")
 
     def close(self):
         shutil.rmtree(self.tree, ignore_errors=True)
+        shutil.rmtree(self.tree + ".benches", ignore_errors=True)
 
     @contextlib.contextmanager
     def alone(self, name):
@@ -334,12 +337,53 @@ class Builder:
     # ---------------------------------------------------------------- firmware
 
     def firmware(self, plant, root):
-        """Build fw.elf (and the payload) of the patched tree. Returns the folder that holds them."""
+        """Build fw.elf of the patched tree `root`. Returns the folder that holds it."""
+        return self.build_firmware(plant.id, plant.files, root)
+
+    def clean_firmware(self):
+        """The same of the clean tree: what a plant is compared with."""
+        return self.build_firmware("clean", (), self.tree)
+
+    def build_firmware(self, name, files, root):
         need("cmake", "cmake")
         need("ninja", "ninja-build")
         need("riscv64-unknown-elf-gcc", "gcc-riscv64-unknown-elf")
-        folder = os.path.join(self.work, plant.id, "firmware")
-        self.run(["cmake", "-S", root, "-B", folder, "-G", "Ninja", "-DCMAKE_BUILD_TYPE=None",
-                  "--toolchain", os.path.join(root, "monitor/riscv/toolchain.cmake")])
-        self.run(["cmake", "--build", folder, "-j", "2"])
+        folder = os.path.join(self.work, name, "firmware")
+        os.makedirs(folder, exist_ok=True)
+        with self.firmware_bench() as bench:
+            tree, built = os.path.join(bench, "tree"), os.path.join(bench, "build")
+            try:
+                self.take_over(files, root, tree)
+                self.run(["cmake", "--build", built, "-j", "2", "--target", "fw"])
+                shutil.copy2(os.path.join(built, "fw.elf"), folder)
+            finally:
+                self.take_over(files, self.tree, tree)
         return folder
+
+    @contextlib.contextmanager
+    def firmware_bench(self):
+        """A clean tree with its build folder that nobody else uses meanwhile: what a patch leaves alone is compiled once."""
+        with self.lock:
+            bench = self.benches.pop() if self.benches else None
+        if bench is None:
+            bench = tempfile.mkdtemp(prefix="firmware-", dir=self.tree + ".benches")
+            tree = os.path.join(bench, "tree")
+            self.copy(self.tree, tree, os.link)
+            self.run(["cmake", "-S", tree, "-B", os.path.join(bench, "build"), "-G", "Ninja", "-DCMAKE_BUILD_TYPE=None",
+                      "--toolchain", os.path.join(tree, "monitor/riscv/toolchain.cmake")])
+        try:
+            yield bench
+        finally:
+            with self.lock:
+                self.benches.append(bench)
+
+    @staticmethod
+    def take_over(files, source, target):
+        """These files of `target` become those of `source`, and are newer than whatever was made of them before."""
+        for name in files:
+            old, new = os.path.join(target, name), os.path.join(source, name)
+            if os.path.lexists(old):
+                os.remove(old)
+            if os.path.exists(new):
+                os.makedirs(os.path.dirname(old), exist_ok=True)
+                shutil.copyfile(new, old)

@@ -65,6 +65,18 @@ is reached true "it is reached"
 is triggered true "it is triggered"
 is detected true "it is detected"
 
+# The firmware alone: what a register plant does to it is seen, a change of nothing is not.
+if [ -x "$BUILD_DIR/switch_replay" ]; then
+    touchstone plants --binary --json --only R17
+    expect 0 "a planted bug in the firmware alone"
+    is oracle '"REG"' "the replay of the switch sees it"
+    is reached null "on the firmware nobody counts"
+    touchstone plants --binary --json --patch "$scratch/harmless.patch" --output "$scratch/table.json"
+    expect 7 "a patch that changes nothing in the firmware"
+    is detected false "it is not detected there"
+    says "$scratch/table.json" '"failed": 1' "and the table for the report says so"
+fi
+
 # The same finding from the text, from the binary form and from a program in C.
 planted=$BUILD_DIR/plants/O09/plain/touchstone
 cp "$SOURCE_DIR/harness/plants/O09.witness.trace" "$scratch/witness.trace"
