@@ -80,6 +80,7 @@ bool monitor_boot_hart(struct hart *h, bool boot, uint64_t entry, uint64_t opaqu
     if (!isolation_init(h))
         return false;
     world_start_host(h, entry, opaque);
+    hal_host_timer_set(h, UINT64_MAX);
     /* Which hart comes first is the port's business: each does it, with the same values. */
     if (isolation_close_devices(h))
         shared_or(&h->monitor->closed, MONITOR_DEVICES_CLOSED);
@@ -116,6 +117,9 @@ bool monitor_hart_wake(struct hart *h)
     /* Whatever happened to the hart meanwhile, it is closed off again before the host gets it. */
     if ((!start && !resume) || !isolation_init(h))
         return false;
+    /* A suspended hart is still its host's own, and its timer may be what it waits for: that one keeps running. */
+    if (start)
+        hal_host_timer_set(h, UINT64_MAX);
     if (start || h->hsm_fresh)
         world_start_host(h, entry, opaque);
     hart_go_online(h);

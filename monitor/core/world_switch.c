@@ -78,6 +78,5 @@ void world_start_host(struct hart *h, uint64_t entry, uint64_t opaque)
         hal_vector_zero(h);
     hal_fence_all(h);
     hal_fence_i(h);
-    hal_host_timer_set(h, UINT64_MAX);
     h->frame = ctx;
 }

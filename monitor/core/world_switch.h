@@ -20,7 +20,8 @@ void world_exit_guest(struct hart *h, struct vcpu *v);
 
 /*
  * Give a hart that runs no world a fresh host context that starts at `entry` in supervisor mode with
- * a0 = hart id, a1 = `opaque`, all other registers zero, translation and interrupts off; and load it.
+ * a0 = hart id, a1 = `opaque`, all other registers zero, translation and interrupts off; and load it. The host's timer is
+ * left as it is.
  */
 void world_start_host(struct hart *h, uint64_t entry, uint64_t opaque);
 
