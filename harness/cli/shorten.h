@@ -28,6 +28,7 @@ struct shortener {
     uint64_t trials;
     uint64_t trials_max; /* 0: as many as it takes */
     bool broken;         /* the judge cannot go on; complained already */
+    bool fresh;          /* the input spoils the process that it runs in: each trial has one of its own */
 };
 
 /*

@@ -303,10 +303,9 @@ class Bench:
                           self.environment(folder, {}), outcome)
         replays = re.search(r"(\d+) replays", done.output)
         outcome.executions = int(replays.group(1)) if replays else 0
-        if done.code != 0:
-            lines = [line for line in (done.output + done.errors).splitlines() if line.strip()]
-            seen = next((line for line in lines if line.startswith("violation:")), lines[0] if lines else "")
-            outcome.found("REG", seen.replace("violation: ", "")[:200], "switch" if done.code == 5 else "boot")
+        objection = judging.switch_objection(plant, done.code, done.output, done.errors)
+        if objection is not None and objection[0] is not None:
+            outcome.found("REG", objection[1], objection[0])
 
 
 def last_object(text):

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Committed figures as tables of the report: figures.py FOLDER writes fragments made of reports/scoreboard and
-reports/silence.tsv there. Measuring them takes hours, so the report shows what was measured, with commit and machine.
+"""Committed figures as tables of the report: figures.py FOLDER writes fragments made of reports/scoreboard,
+reports/silence.tsv and reports/reproduce.tsv there. Measuring them takes hours, so the report shows what was measured, with commit and machine.
 
 Exit codes: 0 written; 2 figures that cannot be read; 4 the folder cannot be written to.
 """
@@ -18,6 +18,8 @@ import campaign  # noqa: E402
 import engines  # noqa: E402
 import fragment  # noqa: E402
 import plants as plants_command  # noqa: E402
+import reproduce  # noqa: E402
+import reproduced  # noqa: E402
 import rows  # noqa: E402
 import silence  # noqa: E402
 import tables  # noqa: E402
@@ -85,6 +87,15 @@ def of_silence():
                           sum(row["findings"] for row in found), notes)
 
 
+def of_reproduction(plants):
+    """None when nothing was measured yet."""
+    record = reproduced.read(os.path.join(REPORTS, "reproduce.tsv"))
+    facts = {plant.id: reproduce.facts_of(plant, "", "") for plant in plants}
+    known = {name: row for name, row in record.items() if name in facts}
+    stale = {name for name, row in known.items() if any(row[key] != facts[name][key] for key in ("patch", "witness_file"))}
+    return reproduced.table(known, stale, sorted(set(facts) - set(known))) if known else None
+
+
 def main():
     if len(sys.argv) != 2 or sys.argv[1].startswith("-"):
         print("usage: figures.py FOLDER", file=sys.stderr)
@@ -92,12 +103,14 @@ def main():
     folder = sys.argv[1]
     try:
         data = {table: rows.Rows(os.path.join(REPORTS, "scoreboard", table + ".jsonl")) for table in campaign.SETS}
-        answer = tables.collected(data, plants_command.everything(), None)
+        plants = plants_command.everything()
+        answer = tables.collected(data, plants, None)
         made = [of_silence()] if os.path.exists(os.path.join(REPORTS, "silence.tsv")) else []
+        made += [one for one in (of_reproduction(plants),) if one is not None]
         for table, make in (("engines", of_engines), ("oracles", of_oracles), ("generators", of_generators)):
             if answer["measured"][table]["runs"]:
                 made.append(make(answer))
-    except (rows.BadRows, silence.BadLog, OSError, UnicodeDecodeError) as problem:
+    except (rows.BadRows, silence.BadLog, reproduced.BadRecord, OSError, UnicodeDecodeError) as problem:
         print(f"figures.py: {problem}", file=sys.stderr)
         return 2
     try:

@@ -53,6 +53,8 @@ class Verdict:
         self.schedule = None  # arguments of `touchstone interleave` that show it
         self.reproducer = None  # trace that shows it on the patched build
         self.seed = None  # seed that shows it
+        self.candidates = []  # all seeds that some oracle objects to, those that show it in the fewest steps first
+        self.crashed = False  # the process that ran the seeds died: one of them shows it
 
     def withdraw(self, reason):
         self.detected = False
@@ -141,6 +143,30 @@ def read_canary(path, plant):
     return reached > 0, triggered > 0
 
 
+def switch_objection(plant, code, output, errors):
+    """
+    What a replay of the world switch has against a plant: (property, text), None when nothing. When the header says what has to be
+    seen ("Switch:", a regular expression), something else is no detection: the property is None then.
+    """
+    if code == 0:
+        return None
+    lines = [line for line in (output + errors).splitlines() if line.strip()]
+    # How often it was seen depends on the length of the replay, where it was seen first does not.
+    violations = [re.sub(r" \(\d+ times, first in replay (\d+)\)$", r", first in replay \1", line.partition(": ")[2])
+                  for line in lines if line.startswith("violation: ")]
+    expected = plant.header.get("Switch")
+    if expected is None and violations:
+        return "switch", violations[0][:200]
+    if expected is None:
+        # The clean firmware replays, so one that does not even come up is broken by the patch.
+        return "boot", (lines[0] if lines else f"exit code {code}")[:200]
+    seen = next((line for line in violations if re.search(expected, line)), None)
+    if code == 5 and seen is not None:
+        return "switch", seen[:200]
+    said = violations[0] if violations else lines[0] if lines else f"exit code {code}"
+    return None, f"the replay of the switch objects to something else than {expected}: {said}"[:300]
+
+
 class Judge:
     def __init__(self, builder, build, seconds, children, blind=False, binary=False):
         self.builder = builder
@@ -206,8 +232,12 @@ class Judge:
             said = sanitizer_text(errors) or (f"ended by signal {-code}" if code < 0 else errors.strip()[-200:])
             oracle = "LIV" if code in (-signal.SIGXCPU, -signal.SIGKILL) else "SAN"
             verdict.found(oracle, said, property="crash" if oracle == "SAN" else "hang")
+            verdict.crashed = True
             return
-        for entry in json.loads(output)["files"]:
+        entries = json.loads(output)["files"]
+        verdict.candidates = [os.path.abspath(entry["file"]) for entry in sorted(entries, key=lambda entry: entry["steps"])
+                              if entry["status"] == "finding" and entry["file"] not in self.failing_seeds(variant)]
+        for entry in entries:
             verdict.executions += 1
             if entry["status"] in ("ok", "bad-input") or entry["file"] in self.failing_seeds(variant):
                 continue
@@ -325,27 +355,26 @@ class Judge:
                                                     self.environment(), self.fixed_limit(), firmware)
         return None if code == 0 else (errors or output).strip().splitlines()[0]
 
+    def switch_words(self, plant, source):
+        """The replay of the patched firmware's world switch. The program is that of the clean build."""
+        return [os.path.join(self.build, "switch_replay"), os.path.join(self.builder.firmware(plant, source), "fw.elf")]
+
     def switch(self, plant, source, verdict):
-        """The patched firmware's world switch on Unicorn. The program is that of the clean build."""
-        program = os.path.join(self.build, "switch_replay")
-        if not os.path.exists(program):
+        """The patched firmware's world switch on Unicorn."""
+        if not os.path.exists(os.path.join(self.build, "switch_replay")):
             if plant.firmware_only() or self.binary:
                 raise planting.MissingTool("switch_replay was not built: install the Debian package libunicorn-dev")
             return
-        firmware = self.builder.firmware(plant, source)
+        words = self.switch_words(plant, source)
         for more in (SHORT_REPLAY, []):
-            words = [program, os.path.join(firmware, "fw.elf"), *more]
-            code, output, errors = self.start(plant, verdict, words, self.fixed_limit())
+            code, output, errors = self.start(plant, verdict, words + more, self.fixed_limit())
             replays = re.search(r"(\d+) replays", output)
             verdict.executions += int(replays.group(1)) if replays else 0
-            if code != 0:
-                break
-        else:
-            return
-        lines = [line for line in (output + errors).splitlines() if line.strip()]
-        seen = next((line for line in lines if line.startswith("violation:")), lines[0] if lines else f"exit code {code}")
-        # The clean firmware replays, so one that does not even come up is broken by the patch.
-        verdict.found("REG", seen.replace("violation: ", "")[:200], property="switch" if code == 5 else "boot")
+            objection = switch_objection(plant, code, output, errors)
+            if objection is not None and objection[0] is not None:
+                verdict.found("REG", objection[1], property=objection[0])
+                return
+            verdict.text = objection[1] if objection is not None else verdict.text
 
     # ---------------------------------------------------------------- all
 

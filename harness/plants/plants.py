@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """touchstone plants: bugs planted in the monitor, and whether the harness catches them. See README.md beside this file.
 
-Exit codes: 0 every plant was detected; 7 one was not; 2 usage, or a patch that does not apply or build; 3 a tool is
+Exit codes: 0 every plant was detected; 7 one was not, or its canary is wrong; 2 usage, or a patch that does not apply or build; 3 a tool is
 missing; 4 the environment is in the way; 130 interrupted. With --control: 0 all witnesses are silent, 5 one is not.
 """
 
@@ -26,15 +26,11 @@ import fragment  # noqa: E402
 import judging  # noqa: E402
 import planting  # noqa: E402
 import reproduce  # noqa: E402
+import reproduced  # noqa: E402
+import rows  # noqa: E402
 
 SOURCE = os.environ.get("TOUCHSTONE_SOURCE") or os.path.dirname(os.path.dirname(HERE))
 BUILD = os.environ.get("TOUCHSTONE_BUILD") or os.path.join(SOURCE, "build", "host-release")
-
-
-# Bugs of the register state, the fences and the isolation of a switch: the firmware that they are built into must show
-# each of them by itself, without any help of the host library (--binary).
-REGISTER_PLANTS = ("R01", "R02", "R03", "R04", "R05", "R08", "R09", "R10", "R14", "R17", "R18", "R20", "R21", "R22",
-                   "R26", "R28", "R30", "T05", "T11", "T18", "P01", "P08", "I07")
 
 
 def complain(text):
@@ -54,12 +50,15 @@ def arguments():
     parser.add_argument("--witness")
     parser.add_argument("--build", action="store_true")
     parser.add_argument("--reproduce", action="store_true")
+    parser.add_argument("--record")
     parser.add_argument("--variant", action="append", choices=sorted(planting.VARIANTS), default=[])
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--output")
     chosen = parser.parse_args()
     if not 1 <= chosen.seconds <= 86400 or not 1 <= chosen.jobs <= 64:
         parser.error("--seconds takes 1 to 86400, --jobs 1 to 64")
+    if chosen.record and not chosen.reproduce:
+        parser.error("--record belongs to --reproduce")
     return chosen
 
 
@@ -73,7 +72,7 @@ def choose(chosen, complain=complain):
     paths = [] if chosen.patch and not chosen.only else sorted(glob.glob(os.path.join(HERE, "*.patch")))
     known = {os.path.splitext(os.path.basename(path))[0]: path for path in paths}
     if chosen.binary and not chosen.only and not chosen.patch:
-        chosen.only = [name for name in REGISTER_PLANTS if name in known]
+        chosen.only = [name for name, path in known.items() if "Switch" in planting.Plant(path).header]
     for name in chosen.only:
         if name not in known:
             complain(f"no plant {name}; --list tells which there are")
@@ -114,26 +113,30 @@ def write_witness(folder, plant, verdict, program, env):
 
 
 def reproduce_all(chosen, plants):
-    """Each plant's finding made short, compared with its witness and shown again; with --witness, missing ones are written."""
+    """Each plant's finding made short, compared with its witness and shown again; what the record has already is not done twice."""
+    record = reproduced.read(chosen.record) if chosen.record else {}
+    commit, machine = rows.commit_of(SOURCE), rows.machine()
+    facts = {plant.id: reproduce.facts_of(plant, commit, machine) for plant in plants}
+    done = {name: record[name] for name in facts if reproduced.same_subject(record.get(name), facts[name])}
+    missing = [plant for plant in plants if plant.id not in done]
+    if chosen.record:
+        print(f"{chosen.record}: {len(done)} of {len(plants)} are there, {len(missing)} are missing", file=sys.stderr)
     builder = planting.Builder(SOURCE, os.path.join(BUILD, "plants"))
     atexit.register(builder.close)
-    reproducer = reproduce.Reproducer(builder, judging.Judge(builder, BUILD, chosen.seconds, judging.Children(), blind=True))
-    rows = []
-    for plant in plants:
-        rows.append(reproducer.one(plant))
-        print(f"[{len(rows)}/{len(plants)}] " + "  ".join(str(cell) for cell in rows[-1]["cells"]) + f"  {rows[-1]['status']}",
-              file=sys.stderr, flush=True)
-        found = os.path.join(builder.work, plant.id, "reproduce", "min.trace")
-        target = os.path.join(chosen.witness or "", plant.id + ".witness.trace")
-        if chosen.witness and os.path.exists(found) and not os.path.exists(target):
-            os.makedirs(chosen.witness, exist_ok=True)
-            shutil.copy(found, target)
+    children = judging.Children()
+    reproducer = reproduce.Reproducer(builder, judging.Judge(builder, BUILD, chosen.seconds, children, blind=True))
+    for number, plant in enumerate(missing, 1):
+        row = done[plant.id] = reproducer.one(plant, facts[plant.id])
+        told = (row[name] for name in ("plant", "finding", "engine", *reproduced.NUMBERS, "status"))
+        print(f"[{number}/{len(missing)}] " + "  ".join(str(cell) for cell in told), file=sys.stderr, flush=True)
+        if chosen.record:
+            # Another run may have added to it meanwhile.
+            reproduced.write(chosen.record, {**reproduced.read(chosen.record), plant.id: row})
         shutil.rmtree(os.path.join(builder.work, plant.id, "source"), ignore_errors=True)
-    document = reproduce.table(rows)
+    document = reproduced.table(done)
     if chosen.output:
         fragment.write(chosen.output, document)
-    print(f"{sum(row['status'] == 'passed' for row in rows)} of {len(rows)} short and reproduced, "
-          f"{sum(row['status'] == 'skipped' for row in rows)} that no trace shows")
+    print(f"{sum(row['status'] == 'passed' for row in done.values())} of {len(done)} short and shown again {reproduced.TIMES} times")
     return 7 if document["failed"] else 0
 
 
@@ -169,6 +172,11 @@ def binary_table(entries):
         "binary-plants", "Planted bugs of registers, fences and isolation, on the firmware alone",
         "Does the replay of the switch see each of these bugs in the machine code that it is built into?",
         "ci/touchstone plants --binary", ["plant", "bug", "detected", "first objection"], rows)
+
+
+def canary_wrong(entry):
+    """Who sees a bug that made no difference? The firmware has no canaries, so what its replay sees says nothing about them."""
+    return entry["detected"] and entry["triggered"] is False and entry["oracle"] != "REG"
 
 
 HEADER = f"{'id':<24} {'reached':<8} {'triggered':<10} {'detected':<9} {'first':<5} {'executions':>10} {'CPU s':>8}"
@@ -214,7 +222,11 @@ def scoreboard(chosen, plants):
     entries.sort(key=lambda entry: entry["id"])
     if any(entry["build_failed"] for entry in entries):
         return entries, 2
-    return entries, 0 if all(entry["detected"] for entry in entries) else 7
+    for entry in entries:
+        if canary_wrong(entry):
+            complain(f"{entry['id']}: {entry['oracle']} has detected it, and its canary says that it was never triggered: the canary is "
+                     "wrong")
+    return entries, 0 if all(entry["detected"] and not canary_wrong(entry) for entry in entries) else 7
 
 
 def main():
@@ -239,6 +251,9 @@ def main():
     except planting.MissingTool as problem:
         complain(problem)
         return 3
+    except reproduced.BadRecord as problem:
+        complain(problem)
+        return 2
     except (planting.BuildFailed, OSError) as problem:
         complain(problem)
         return 4

@@ -3,30 +3,27 @@
 
 For each plant: the harness finds it (what seeds expect is ignored), the minimiser shortens what was found, and the result is compared
 with the witness that stands beside the patch: it may have three operations more. Then it runs twenty times as text, as
-binary and as a compiled C program, each time in a new process, and has to be the same finding each time.
+binary and as a compiled C program, each time in a new process, and has to be the same finding each time, to the letter.
+The witness has to show the bug as well.
 
-Plants that no trace shows (the register replay, the test with faults) are listed with what does show them.
+Of what is found the shortest is kept: seeds that come to a finding in few steps are shortened first, one of each kind of finding.
+
+What only an expectation sees is shown by the witness itself, whose lines say what must happen. What no trace can show has a
+header `Witness: switch: why` instead of a witness, and is shown twenty times by the replay of the firmware's world switch.
 """
 
-import json
 import os
 import re
 import subprocess
-import sys
 
-sys.path.append(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "reports"))
+import judging
+import planting
+import reproduced
+import rows
 
-import fragment  # noqa: E402
-import planting  # noqa: E402
-
-TIMES = 20
-MORE_ALLOWED = 3
-OTHER_JUDGES = {
-    "REG": "shown again by replaying the world switch (switch_replay)",
-    "FAULT": "shown again by fault_injection_test",
-    "SEED": "no oracle alone sees it: a seed's expectation does",
-}
-COLUMNS = ["plant", "finding", "found with", ">operations", ">made short", ">witness", ">executions", ">text", ">binary", ">C"]
+KINDS_TRIED = 3
+MIN_SECONDS = 1200
+REASONS = ("switch",)  # what may stand for a witness
 
 
 def operations(path):
@@ -34,97 +31,176 @@ def operations(path):
         return sum(bool(re.match(r"h[0-7] ", line)) for line in stream)
 
 
+def begins_with_comment(path):
+    with open(path, encoding="utf-8") as stream:
+        return stream.readline().startswith("# ")
+
+
+def witness_path(plant):
+    return os.path.join(os.path.dirname(plant.path), plant.id + ".witness.trace")
+
+
+def witness_reason(plant):
+    """(engine, why) of a plant without a witness, as its header says, or None."""
+    match = re.fullmatch(r"([a-z]+): *(\S.{19,})", plant.header.get("Witness", ""))
+    return match.groups() if match and match.group(1) in REASONS else None
+
+
+def facts_of(plant, commit, machine):
+    """What a line of the record is about."""
+    witness = witness_path(plant)
+    digest = "-"
+    if os.path.exists(witness):
+        with open(witness, encoding="utf-8") as stream:
+            digest = rows.digest_of(stream.read())
+    return {"plant": plant.id, "commit": commit, "machine": machine, "patch": rows.digest_of(plant.text), "witness_file": digest}
+
+
+def finding_of(output):
+    """What a run says that it has seen, without the names of files: the same for the same finding in each form."""
+    lines = output.splitlines()
+    start = next((i for i, line in enumerate(lines) if re.match(r"FINDING |MISMATCH ", line)), None)
+    if start is None:
+        return None
+    told = [line for line in lines[start:] if not re.match(r"\d+ traces, |  again: ", line)]
+    return "\n".join(re.sub(r"\S+\.(?:trace|tst)(?::\d+)?", "TRACE", line) for line in told)
+
+
 class Reproducer:
     def __init__(self, builder, judge):
         self.builder = builder
         self.judge = judge
 
-    def run(self, words, plant, variant_env=None):
-        done = subprocess.run(words, env=variant_env or self.judge.environment(plant), stdin=subprocess.DEVNULL,
-                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False)
-        return done.returncode, done.stdout.decode(errors="replace"), done.stderr.decode(errors="replace")
+    def run(self, words, plant, seconds=judging.FIXED_WORK_SECONDS):
+        return self.judge.children.run(words, self.judge.environment(plant), seconds, self.judge.folder(plant))[:3]
 
-    def identity(self, program, trace, plant):
-        """What one run says: (oracle, property, call), or how the process died."""
-        code, output, errors = self.run([program, "run", "--json", "--any", trace], plant)
-        try:
-            entry = json.loads(output)["files"][0]
-            return (entry["oracle"], entry["property"], entry["call"])
-        except (ValueError, KeyError, IndexError):
-            match = re.search(r"(?:Sanitizer: |runtime error: )(\S+)", errors)
-            return ("SAN", match.group(1) if match else code, None)
+    def identity(self, words, plant):
+        """What one run says, or how the process died; None when it says nothing."""
+        code, output, errors = self.run(words, plant)
+        if code in (0, 2, 3, 4):
+            return None
+        return finding_of(output) or judging.sanitizer_text(errors) or f"ended with {code}"
 
-    def same_in_c(self, plant, source, variant, folder, wanted):
-        """How often the compiled C form shows the finding."""
-        objects = [name for name in self.builder.objects(plant, source, variant)
-                   if not os.path.basename(name).startswith(("harness-cli-", "cli-"))]
-        code_file, program = os.path.join(folder, "min.c"), os.path.join(folder, "min-c")
-        command = [self.builder.compiler(variant), "-std=c17", "-Wall", "-Werror", "-g", *planting.VARIANTS[variant][1], "-I", source,
-                   "-isystem", os.path.join(self.builder.bearssl, "inc"), code_file, *objects, *planting.VARIANTS[variant][2],
-                   "-lnettle", "-o", program]
-        done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
-        if done.returncode != 0:
-            return done.stdout.decode(errors="replace").strip().splitlines()[-1][:200]
-        same = 0
-        for _ in range(TIMES):
-            code, output, errors = self.run([program], plant)
-            if wanted[0] == "SAN":
-                same += code not in (0, 5, 7) and (isinstance(wanted[1], int) or wanted[1] in errors)
-            else:
-                same += code == 5 and f": {wanted[0]} {wanted[1]} in {wanted[2]} " in output
-        return same
+    def again(self, words, plant, wanted):
+        """How many of so many new processes say this."""
+        return sum(self.identity(words, plant) == wanted for _ in range(reproduced.TIMES))
 
-    def one(self, plant):
-        """A row of the table: cells and whether it is as promised."""
-        with self.builder.alone(plant.id):
-            return self.one_alone(plant)
+    def as_c(self, plant, program, folder):
+        """The compiled C form, or None when the compiler refuses it."""
+        variant = os.path.basename(os.path.dirname(program))
+        target = os.path.join(folder, "min-c")
+        words = [self.builder.compiler(variant), "-std=c17", "-Wall", "-Werror", "-g", *planting.VARIANTS[variant][1],
+                 "-I", os.path.join(self.builder.work, plant.id, "source"), os.path.join(folder, "min.c"), "@" + program + ".link",
+                 "-o", target]
+        done = subprocess.run(words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
+        return target if done.returncode == 0 else None
 
-    def one_alone(self, plant):
-        entry, verdict, program = self.judge.judge_alone(plant)
-        where = entry.get("oracle") or "-"
-        blank = {"cells": [plant.id, where] + ["-"] * 8, "status": "skipped"}
-        if entry["build_failed"] or not entry["detected"]:
-            blank["cells"][2] = entry["text"] or "not found"
-            return dict(blank, status="failed")
-        if where in OTHER_JUDGES:
-            blank["cells"][2] = OTHER_JUDGES[where]
-            return blank
+    def crashing_seed(self, plant, program):
+        """The first seed that takes the process down, found by halves: what was said before is lost with the process."""
+        seeds = sorted(os.path.join(folder, name) for folder, _, names in os.walk(self.judge.corpora)
+                       for name in names if name.endswith(".trace"))
+        while len(seeds) > 1:
+            half = seeds[:len(seeds) // 2]
+            code = self.run([program, "run", "--any", *half], plant)[0]
+            seeds = half if code not in (0, 5) else seeds[len(seeds) // 2:]
+        return seeds
+
+    def inputs(self, plant, verdict, program):
+        """Traces that show it, the most promising first."""
+        if verdict.crashed:
+            return self.crashing_seed(plant, program)
         if verdict.schedule is not None and "--trace" in verdict.schedule:
             verdict.reproducer = verdict.schedule[verdict.schedule.index("--trace") + 1]
-        if program is None or not verdict.reproducer or not os.path.exists(verdict.reproducer):
-            blank["cells"][2] = "the harness kept no input"
-            return dict(blank, status="failed")
-        return self.shorten(plant, verdict, program, where)
+        first = [verdict.reproducer] if verdict.reproducer and os.path.exists(verdict.reproducer) else []
+        return (verdict.candidates or first)[:KINDS_TRIED]
 
-    def shorten(self, plant, verdict, program, where):
+    def shortest(self, plant, verdict, program, folder, enough):
+        """(operations before, after, executions) of the shortest finding, which is folder/min.trace then; None: nothing was kept."""
+        best, text = None, os.path.join(folder, "min.trace")
+        for number, path in enumerate(self.inputs(plant, verdict, program)):
+            tried = os.path.join(folder, f"min-{number}.trace")
+            said = self.run([program, "min", "--force", "--any", path, "-o", tried], plant, MIN_SECONDS)[1]
+            counted = re.search(r"(\d+) operations to (\d+) in (\d+) executions", said)
+            if not counted:
+                continue
+            numbers = tuple(int(group) for group in counted.groups())
+            if best is None or numbers[1] < best[1]:
+                best = numbers
+                os.replace(tried, text)
+            if best[1] <= enough:
+                break
+        return best
+
+    # ---------------------------------------------------------------- ways to show a plant
+
+    def one(self, plant, facts):
+        """A line of the record."""
+        with self.builder.alone(plant.id):
+            row = {**{name: "-" for name in reproduced.COLUMNS}, **facts, "status": "failed"}
+            entry, verdict, program = self.judge.judge_alone(plant)
+            row["finding"] = entry["text"] or "not found"
+            if entry["build_failed"]:
+                return row
+            if witness_reason(plant) is not None:
+                return self.by_firmware(plant, verdict, row)
+            if not os.path.exists(witness_path(plant)):
+                row["finding"] = "no witness, and no reason in the header of the patch"
+                return row
+            if verdict.detected and program is not None:
+                return self.by_trace(plant, verdict, program, row)
+            return self.by_expectation(plant, row)
+
+    def by_trace(self, plant, verdict, program, row):
         folder = os.path.join(self.builder.work, plant.id, "reproduce")
         os.makedirs(folder, exist_ok=True)
+        row["witness"] = operations(witness_path(plant))
+        row["engine"] = f"{'interleave' if verdict.schedule else 'seeds' if verdict.seed or verdict.crashed else 'hunt'}, " + \
+            os.path.basename(os.path.dirname(program))
+        enough = row["witness"] + reproduced.MORE_ALLOWED
+        numbers = self.shortest(plant, verdict, program, folder, enough)
+        if numbers is None:
+            row["finding"] = "the harness kept no input, or it cannot be made shorter"
+            return row
+        row["operations"], row["short"], row["executions"] = numbers
+        same = self.forms(plant, program, folder, row)
+        shows = self.identity([program, "run", "--any", witness_path(plant)], plant)
+        if shows is None:
+            row["finding"] += "; but the witness shows nothing"
+        good = same and shows is not None and row["short"] <= enough
+        return dict(row, status="passed" if good else "failed")
+
+    def forms(self, plant, program, folder, row):
+        """Run folder/min.trace in all forms; True when it is the same finding each time."""
         text, binary = os.path.join(folder, "min.trace"), os.path.join(folder, "min.tst")
-        cells = [plant.id, f"{where} {verdict.property}", os.path.basename(os.path.dirname(program))]
-        code, said, errors = self.run([program, "min", "--force", "--any", verdict.reproducer, "-o", text], plant)
-        counted = re.search(r"(\d+) operations to (\d+) in (\d+) executions", said)
-        if code != 0 or not counted:
-            return {"cells": cells + [errors.strip()[-200:]] + ["-"] * 6, "status": "failed"}
-        witness = os.path.join(os.path.dirname(plant.path), plant.id + ".witness.trace")
-        known = operations(witness) if os.path.exists(witness) else None
         self.run([program, "asm", "--force", text, "-o", binary], plant)
         self.run([program, "to-c", "--force", text, "-o", os.path.join(folder, "min.c")], plant)
-        wanted = self.identity(program, text, plant)
-        same = [sum(self.identity(program, path, plant) == wanted for _ in range(TIMES)) for path in (text, binary)]
-        variant = os.path.basename(os.path.dirname(program))
-        source = os.path.join(self.builder.work, plant.id, "source")
-        same.append(self.same_in_c(plant, source, variant, folder, wanted))
-        short = known is not None and int(counted.group(2)) <= known + MORE_ALLOWED
-        good = short and wanted[0] == where and all(number == TIMES for number in same)
-        return {"cells": cells + [int(counted.group(1)), int(counted.group(2)), known if known is not None else "none",
-                                  int(counted.group(3)), *same], "status": "passed" if good else "failed"}
+        wanted = self.identity([program, "run", text], plant)
+        if wanted is None:
+            row["finding"] = "what was made short shows nothing"
+            return False
+        row["finding"] = re.sub(r"^(FINDING|MISMATCH) TRACE: ", "", wanted.splitlines()[0])
+        row["text"], row["binary"] = (self.again([program, "run", path], plant, wanted) for path in (text, binary))
+        compiled = self.as_c(plant, program, folder)
+        row["c"] = self.again([compiled], plant, wanted) if compiled else 0
+        return all(row[name] == reproduced.TIMES for name in ("text", "binary", "c"))
 
+    def by_expectation(self, plant, row):
+        """No oracle objects: the witness says what must happen, and it does not."""
+        folder = os.path.join(self.builder.work, plant.id, "reproduce")
+        os.makedirs(folder, exist_ok=True)
+        program = self.builder.host(plant, os.path.join(self.builder.work, plant.id, "source"), "plain")
+        with open(witness_path(plant), encoding="utf-8") as stream, open(os.path.join(folder, "min.trace"), "w", encoding="utf-8") as out:
+            out.write(stream.read())
+        row["engine"] = "expectation of the witness"
+        row["witness"] = row["short"] = row["operations"] = operations(witness_path(plant))
+        return dict(row, status="passed" if self.forms(plant, program, folder, row) else "failed")
 
-def table(rows):
-    """The fragment for the report."""
-    return fragment.table(
-        "reproduce", "Plants, found and shown again",
-        "Is what the harness finds short, and does it happen again each time, in each form?",
-        "ci/touchstone plants --reproduce", COLUMNS, rows,
-        notes=[f"made short: at most {MORE_ALLOWED} operations more than the witness beside the patch",
-               f"text, binary, C: of {TIMES} runs in new processes, how many were the same finding"])
+    def by_firmware(self, plant, verdict, row):
+        """The replay of the switch says the same each time."""
+        row["engine"] = "replay of the world switch"
+        if verdict.detected:
+            words = self.judge.switch_words(plant, os.path.join(self.builder.work, plant.id, "source"))
+            wanted = (verdict.property, verdict.text)
+            row["firmware"] = sum(judging.switch_objection(plant, *self.run(words + judging.SHORT_REPLAY, plant)) == wanted
+                                  for _ in range(reproduced.TIMES))
+        return dict(row, status="passed" if row["firmware"] == reproduced.TIMES else "failed")
