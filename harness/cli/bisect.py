@@ -3,8 +3,8 @@
 """touchstone bisect: which commit brought a finding in?
 
 Drives `git bisect run` in a work tree of its own, so that nobody's checkout moves: each commit is built there, and the input of the
-finding runs on it. A commit that cannot be built is skipped. A commit is bad when it shows the same oracle, property and
-call; another finding, or none, is good.
+finding is judged by what was built. A commit that cannot be built is skipped. A commit is bad when it shows the same oracle,
+property and call; another finding, or none, is good. What a sanitizer found is looked for with that sanitizer.
 
 Exit codes: 0 the first bad commit is named; 2 usage; 3 a tool is missing; 4 the environment is in the way; 7 not decided.
 """
@@ -34,32 +34,48 @@ def run(words, folder=None, **more):
 # ---------------------------------------------------------------- one commit
 
 
+def preset_for(oracle, prop):
+    """The build that shows it."""
+    if oracle != "SAN" or prop.startswith("signal-") or prop == "exit":
+        return "host-release"
+    if prop.startswith("ub"):
+        return "host-ubsan"
+    return "host-msan" if prop == "use-of-uninitialized-value" else "host-asan"
+
+
 def identity_of(program, trace):
-    """(oracle, property, call) of what a run shows; None when it shows nothing; ("SAN", ...) when the process dies."""
-    done = subprocess.run([program, "run", "--json", "--any", trace], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                          stderr=subprocess.DEVNULL, check=False, text=True, errors="replace")
-    if done.returncode < 0:
-        return ("SAN", f"signal-{-done.returncode}", None)
+    """(oracle, property, call) of what an input shows, None when it shows nothing. Judged in a process that may die."""
+    with tempfile.TemporaryDirectory() as findings:
+        done = subprocess.run([program, "triage", "--json", "--no-min", "--findings", findings, trace], stdin=subprocess.DEVNULL,
+                              stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=False, text=True, errors="replace")
     try:
-        entry = json.loads(done.stdout)["files"][0]
+        entry = json.loads(done.stdout)["findings"][0]
+        return (entry["oracle"], entry["property"], entry["call"])
     except (ValueError, KeyError, IndexError):
         return None
-    return (entry["oracle"], entry["property"], entry["call"]) if entry["status"] == "finding" else None
 
 
 def judge_commit(tree, trace, wanted, log):
     """What `git bisect run` calls in each commit: 0 good, 1 bad, 125 cannot be built."""
-    build = os.path.join(tree, "build", "host-release")
-    for words in (["cmake", "--preset", "host-release"], ["cmake", "--build", build, "--target", "touchstone"]):
+    preset = preset_for(*wanted[:2])
+    build = os.path.join(tree, "build", preset)
+    for words in (["cmake", "--preset", preset], ["cmake", "--build", build, "--target", "touchstone"]):
         done = run(words, tree)
         if done.returncode != 0:
             with open(log, "a", encoding="utf-8") as stream:
-                stream.write(done.stdout[-2000:])
+                stream.write(done.stdout[-2000:].rstrip() + "\n")
             return SKIP
-    seen = identity_of(os.path.join(build, "touchstone"), trace)
-    if wanted[0] == "SAN":
-        return 1 if seen and seen[:2] == wanted[:2] else 0
-    return 1 if seen == wanted else 0
+    return 1 if identity_of(os.path.join(build, "touchstone"), trace) == wanted else 0
+
+
+def why_undecided(log):
+    """What keeps commits from being built, if that is it."""
+    if not os.path.exists(log):
+        return "the finding is not at the bad end, or is at the good one"
+    with open(log, encoding="utf-8") as stream:
+        lines = stream.read().splitlines()
+    errors = [line for line in lines if "error" in line or "undefined reference" in line] or lines[-1:]
+    return f"commits do not build: {errors[-1] if errors else 'no reason given'}"
 
 
 # ---------------------------------------------------------------- the command
@@ -83,8 +99,10 @@ def bisect(folder, good, bad):
         with open(path, encoding="utf-8") as stream:
             key = json.load(stream)["key"]
         wanted = (key["oracle"], key["property"], key["call"])
-    except (OSError, ValueError, KeyError, TypeError) as problem:
-        return complain(2, f"{path}: {problem}")
+        if not all(isinstance(word, str) for word in wanted):
+            raise ValueError("key: oracle, property and call have to be texts")
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as problem:
+        return complain(2, f"{path}: {str(problem) or type(problem).__name__}")
     trace = os.path.abspath(os.path.join(folder, "min.tst"))
     if not os.path.isfile(trace):
         return complain(2, f"{trace}: no such file")
@@ -113,7 +131,7 @@ def bisect(folder, good, bad):
                 first = line.split()[0]
         done.wait()
         if first is None:
-            return complain(7, "git could not name one commit: commits do not build, or the finding is not at the bad end")
+            return complain(7, f"git could not name one commit: {why_undecided(log)}")
         print(f"{' '.join(wanted)} came with")
         print(run(["git", "log", "-1", "--format=%h %s%n%an, %ad", "--date=short", first], SOURCE).stdout.strip())
         return 0

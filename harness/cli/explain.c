@@ -3,17 +3,27 @@
  * touchstone explain: the story of a finding, or of any trace. Step by step: who did what, what the monitor answered, what the
  * model expected, what changed; and at the end which promise broke. As text, and as a page of its own.
  */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
 #include "harness/cli/explain.h"
 #include "harness/cli/bug.h"
 #include "harness/oracles/oracle.h"
 #include "harness/oracles/ref.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <getopt.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/time.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #define INDENT "        "
+#define SAID_LINES 16u /* of a sanitizer's report */
 
 struct story {
     const struct trace *trace;
@@ -43,6 +53,14 @@ static void say(const struct story *s, const char *text)
     fputs(text, stdout);
     if (s->page != NULL)
         print_escaped(s->page, text);
+}
+
+/* What was told stays told, whatever the next step does to this process. */
+static void flush_story(const struct story *s)
+{
+    fflush(stdout);
+    if (s->page != NULL)
+        fflush(s->page);
 }
 
 static void print_answer(FILE *out, const struct ref_answer *a)
@@ -151,11 +169,11 @@ static bool tell_story(struct story *s)
         say_step(s, i, &seen);
         say_expected(s, t->op[i].hart % s->world->machine->config.harts);
         say_changes(s);
-        fflush(stdout);
         if (s->page != NULL) {
             fputs("</pre>\n", s->page);
             picture_draw(s->page, &s->before, &s->after);
         }
+        flush_story(s);
         if (!good)
             break;
     }
@@ -170,33 +188,137 @@ static bool tell_story(struct story *s)
     return !s->finding.found;
 }
 
+/* The process that tells: the monitor may take it down, and what was told until then is there. */
+static int tell_in_child(struct story *s)
+{
+    const struct itimerval limit = {.it_value = {.tv_sec = JUDGE_HANG_SECONDS}};
+    struct machine_config config = world_config_for(s->trace);
+
+    s->world = world_create(&config, ORACLE_ALL);
+    if (s->world == NULL || !picture_make(&s->before, s->world) || !picture_make(&s->after, s->world))
+        return cli_error(CLI_ENVIRONMENT, "no memory for the machine this trace asks for");
+    /* A sanitizer's report is told once, by the parent. */
+    int nowhere = open("/dev/null", O_WRONLY | O_CLOEXEC);
+
+    if (nowhere >= 0)
+        dup2(nowhere, STDERR_FILENO);
+    setitimer(ITIMER_VIRTUAL, &limit, NULL);
+    return tell_story(s) ? CLI_CLEAN : CLI_FINDING;
+}
+
+/* The lines of a sanitizer that matter, of all that it wrote. */
+static void say_report(const struct story *s, const char *log)
+{
+    const char *at = strstr(log, "ERROR: ");
+    char line[400];
+
+    at = at != NULL ? at : strstr(log, "WARNING: ");
+    at = at != NULL ? at : strstr(log, "runtime error: ");
+    while (at != NULL && at > log && at[-1] != '\n')
+        at--;
+    for (unsigned told = 0; at != NULL && *at != '\0' && *at != '\n' && told < SAID_LINES; told++) {
+        size_t len = strcspn(at, "\n");
+
+        snprintf(line, sizeof(line), INDENT "%.*s\n", (int)(len < 380 ? len : 380), at);
+        say(s, line);
+        at += len + (at[len] == '\n');
+    }
+}
+
+/* The end of a story whose process died: the step that it died in, and what a judge says of it. */
+static int say_death(struct story *s)
+{
+    static struct verdict v;
+    struct judge *judge = judge_create(ORACLE_ALL);
+    char text[1024], line[1100];
+
+    if (judge == NULL)
+        return cli_error(CLI_ENVIRONMENT, "out of memory");
+    bool judged = judge_run(judge, s->trace, false, &v);
+
+    judge_destroy(judge);
+    if (!judged)
+        return CLI_ENVIRONMENT;
+    s->finding = v.finding;
+    if (s->page != NULL)
+        fputs("<pre>", s->page);
+    if (v.died && !s->trace->overlap && v.finding.step < s->trace->count) {
+        trace_print_op(text, sizeof(text), &s->trace->op[v.finding.step], NULL);
+        snprintf(line, sizeof(line), "%4u  %s\n" INDENT "the monitor does not answer any more\n", v.finding.step, text);
+        say(s, line);
+        say_report(s, v.log);
+    }
+    if (v.finding.found)
+        say_finding(s);
+    else
+        say(s, "\nThe process that told this died, and does not die when the trace runs again: memory was damaged "
+               "before.\n");
+    if (s->page != NULL)
+        fputs("</pre>\n", s->page);
+    return CLI_FINDING;
+}
+
+/* Tell it in a process of its own. Returns an exit code. */
+static int tell_apart(struct story *s)
+{
+    int status = 0;
+
+    flush_story(s);
+    pid_t child = fork();
+    if (child == 0) {
+        int code = tell_in_child(s);
+
+        flush_story(s);
+        _exit(code);
+    }
+    if (child < 0)
+        return cli_error(CLI_ENVIRONMENT, "no process to tell it in: %s", strerror(errno));
+    while (waitpid(child, &status, 0) < 0 && errno == EINTR)
+        ;
+    if (s->page != NULL)
+        fseek(s->page, 0, SEEK_END);
+    int code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+
+    return code == CLI_CLEAN || code == CLI_FINDING || code == CLI_ENVIRONMENT ? code : say_death(s);
+}
+
+/* Write what is in the file of the page to `path`. */
+static int keep_page(FILE *page, const char *path, bool force)
+{
+    bool exists = false;
+    long size = ftell(page);
+    void *text = size > 0 ? mmap(NULL, (size_t)size, PROT_READ, MAP_SHARED, fileno(page), 0) : MAP_FAILED;
+
+    if (text == MAP_FAILED)
+        return cli_error(CLI_ENVIRONMENT, "%s: no memory for the page", path);
+    bool good = file_write(path, text, (size_t)size, force, &exists);
+
+    munmap(text, (size_t)size);
+    if (good)
+        return CLI_CLEAN;
+    return exists ? cli_error(CLI_USAGE, "%s: exists; --force overwrites", path) : CLI_ENVIRONMENT;
+}
+
 static int explain(const char *name, const struct trace *t, const char *html, bool force)
 {
-    struct machine_config config = world_config_for(t);
-    struct story s = {.trace = t, .world = world_create(&config, ORACLE_ALL)};
-    char *page = NULL;
-    size_t size = 0;
-    bool exists = false;
-    int code = CLI_ENVIRONMENT;
+    struct story s = {.trace = t};
+    int file = html != NULL ? memfd_create("page", MFD_CLOEXEC) : -1;
 
+    s.page = file >= 0 ? fdopen(file, "w+") : NULL;
+    if (html != NULL && s.page == NULL)
+        return cli_error(CLI_ENVIRONMENT, "%s: no memory for the page", html);
     if (t->overlap)
         say(&s, "Harts overlap in this trace; it is told here in the order of its lines, which may not show the "
                 "finding.\n\n");
-    if (s.world == NULL || !picture_make(&s.before, s.world) || !picture_make(&s.after, s.world)) {
-        cli_error(0, "%s: no memory for the machine this trace asks for", name);
-    } else {
-        s.page = html != NULL ? open_memstream(&page, &size) : NULL;
-        page_begin(&s, name);
-        code = tell_story(&s) ? CLI_CLEAN : CLI_FINDING;
-        if (s.page != NULL)
-            fclose(s.page);
-        if (html != NULL && (page == NULL || !file_write(html, page, size, force, &exists)))
-            code = exists ? cli_error(CLI_USAGE, "%s: exists; --force overwrites", html) : CLI_ENVIRONMENT;
+    page_begin(&s, name);
+    int code = tell_apart(&s);
+
+    if (s.page != NULL) {
+        fflush(s.page);
+        int kept = keep_page(s.page, html, force);
+        code = kept != CLI_CLEAN ? kept : code;
+        fclose(s.page);
     }
-    free(page);
-    picture_free(&s.before);
-    picture_free(&s.after);
-    world_destroy(s.world);
     return code;
 }
 

@@ -27,12 +27,12 @@ cat >CMakePresets.json <<'END'
 END
 # commit <subject> <members of the one file, quotes escaped for C>
 commit() {
-    printf '#include <stdio.h>\nint main(void)\n{\n    puts("{\\"files\\":[{%s}]}"); /* %s */\n    return 0;\n}\n' "$2" "$1" >touchstone.c
+    printf '#include <stdio.h>\nint main(void)\n{\n    puts("{\\"findings\\":[{%s}]}"); /* %s */\n    return 0;\n}\n' "$2" "$1" >touchstone.c
     git add -A && git commit -q -m "$1"
 }
-clean='\"status\":\"ok\"'
-broken='\"status\":\"finding\",\"oracle\":\"ORD\",\"property\":\"scrub-missing\",\"call\":\"covh_reclaim_pages\"'
-other='\"status\":\"finding\",\"oracle\":\"OWN\",\"property\":\"owner\",\"call\":\"covh_create_tvm\"'
+clean='\"oracle\":\"none\",\"property\":\"not-reproduced\",\"call\":\"none\"'
+broken='\"oracle\":\"ORD\",\"property\":\"scrub-missing\",\"call\":\"covh_reclaim_pages\"'
+other='\"oracle\":\"OWN\",\"property\":\"owner\",\"call\":\"covh_create_tvm\"'
 commit one "$clean"
 commit two "$other"
 commit three "$clean"
@@ -66,6 +66,17 @@ echo 'this is not C' >touchstone.c && git commit -q -a -m "does not compile"
 commit six "$broken"
 bisect --good HEAD~2 scrub-missing
 expect 7 "nobody can tell when what lies between cannot be built"
+says "$scratch/err" "commits do not build: .*error: " "and the compiler's word for it is shown"
+for text in '[]' '{"key": 1}' '{"key": {"oracle": 1, "property": [], "call": null}}' '{"key": {"oracle": "ORD"}}' 'null'; do
+    echo "$text" >"$finding/bug.json"
+    bisect --good HEAD~2 scrub-missing
+    expect 2 "a bug.json of $text"
+    one_line "$scratch/err" "a bug.json of $text"
+done
+python3 -c 'print("[" * 100000)' >"$finding/bug.json"
+bisect --good HEAD~2 scrub-missing
+expect 2 "a bug.json of brackets"
+one_line "$scratch/err" "a bug.json of brackets"
 echo '{"schema": "tou' >"$finding/bug.json"
 bisect --good HEAD~2 scrub-missing
 expect 2 "a damaged bug.json"

@@ -119,6 +119,30 @@ holds "made short" test "$(field shortest)" -eq 1
 is key.call '"supd_get_active_domains"' "with the call that was made"
 holds "and nothing is left beside it" test -z "$(find "$store" -maxdepth 1 -name 'crash-*')"
 
+run_planted explain --findings "$store" --html "$scratch/crash.html" san-signal
+expect 5 "a crash is told as a story"
+says "$scratch/out" "^ *0  h0 supd_get_active_domains()" "up to the step that nobody survived"
+says "$scratch/out" "^Broken at step 0: SAN, property signal-[0-9]*, in supd_get_active_domains (S2 " "and which promise that broke"
+says "$scratch/crash.html" "Broken at step 0: SAN" "on the page as well"
+
+# --- the same where a sanitizer speaks: sorted, shortened and told there
+planted --patch "$SOURCE_DIR/harness/tests/breaks/unknown-tvm.patch" --variant san
+printf 'touchstone 1 harts=1\nh0 covh_global_fence()\nh0 covh_add_tvm_shared_pages(guest_id=9, base=ram[1], page_type=4K, num_pages=1, gpa=0)\n' >"$scratch/null.trace"
+run_planted triage --findings "$store" "$scratch/null.trace"
+expect 5 "triage with sanitizers"
+finding=$(echo "$store"/san-ub-null-*)
+is key.site '"monitor/core/tvm.c"' "the file that the sanitizer blames"
+is shortest 1 "made short"
+says "$finding/death.log" "^monitor/core/tvm.c:.*null pointer" "what it said is kept"
+run_planted explain --findings "$store" san-ub-null
+expect 5 "explain with sanitizers"
+says "$scratch/out" "^  *monitor/core/tvm.c:.*runtime error: member access within null pointer" "has what it said in the story"
+run_planted min "$scratch/null.trace" -o "$scratch/null-short.trace"
+expect 0 "min with sanitizers"
+says "$scratch/out" "SAN ub-null in covh_add_tvm_shared_pages, 2 operations to 1 in " "keeps what it was"
+touchstone verify-fix --findings "$store" san-ub-null
+expect 0 "and the clean monitor does not have it"
+
 # --- a harness that leaks state: what one input left makes a later one fail
 cat >"$scratch/leak.patch" <<'PATCH'
 --- a/monitor/host_flow/supd.c
