@@ -248,16 +248,25 @@ static bool is_vector(int slot)
 
 bool csr_is_lacking(const struct csr_file *f, unsigned number)
 {
+    if (!f->lacks_stateen && !f->lacks_triggers && !f->lacks_sstc)
+        return false;
     bool stateen = (number >= 0x30c && number <= 0x30f) || (number >= 0x60c && number <= 0x60f) || number == 0x10c;
     return (f->lacks_stateen && stateen) || (f->lacks_triggers && (number & 0xff0) == 0x7a0) ||
            (f->lacks_sstc && (number == 0x14d || number == 0x24d));
 }
 
-/* The CSRs of a unit exist only while mstatus.FS or VS is not Off. */
-static bool unit_is_off(const struct csr_file *f, int slot)
+/* The field of mstatus that switches the CSR's unit on: FS, VS, or none. */
+static uint64_t unit_of(int slot)
 {
-    uint64_t status = f->value[SLOT_mstatus];
-    return (is_float(slot) && (status & STATUS_FS) == 0) || (is_vector(slot) && (status & STATUS_VS) == 0);
+    return is_float(slot) ? STATUS_FS : is_vector(slot) ? STATUS_VS : 0;
+}
+
+/* The CSRs of a unit exist only while mstatus.FS or VS is not Off. */
+static bool exists(const struct csr_file *f, int slot, unsigned number)
+{
+    uint64_t unit = unit_of(slot);
+    bool off = unit != 0 && (f->value[SLOT_mstatus] & unit) == 0;
+    return csr_table[slot].class != CLASS_ABSENT && !off && !csr_is_lacking(f, number);
 }
 
 enum csr_result csr_read(const struct csr_file *f, unsigned number, uint64_t *value)
@@ -265,7 +274,7 @@ enum csr_result csr_read(const struct csr_file *f, unsigned number, uint64_t *va
     int slot = csr_slot_of(number);
     if (slot < 0)
         return CSR_UNCLASSIFIED;
-    if (csr_table[slot].class == CLASS_ABSENT || unit_is_off(f, slot) || csr_is_lacking(f, number))
+    if (!exists(f, slot, number))
         return CSR_ILLEGAL;
     *value = csr_get(f, (enum csr_slot)slot);
     return CSR_DONE;
@@ -277,10 +286,10 @@ enum csr_result csr_write(struct csr_file *f, unsigned number, uint64_t value)
     bool read_only = number >> 10 == 3;
     if (slot < 0)
         return CSR_UNCLASSIFIED;
-    if (csr_table[slot].class == CLASS_ABSENT || unit_is_off(f, slot) || csr_is_lacking(f, number) || read_only)
+    if (!exists(f, slot, number) || read_only)
         return CSR_ILLEGAL;
     csr_set(f, (enum csr_slot)slot, value);
-    f->value[SLOT_mstatus] |= is_float(slot) ? STATUS_FS : is_vector(slot) ? STATUS_VS : 0;
+    f->value[SLOT_mstatus] |= unit_of(slot);
     return CSR_DONE;
 }
 

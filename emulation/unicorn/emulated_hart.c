@@ -11,6 +11,10 @@
 #include <sys/time.h>
 
 #define INSN_ECALL 0x00000073u
+#define INSN_LD 0x00003003u /* ld rd, offset(zero) */
+#define INSN_LW 0x00002003u
+#define SLOT_PAGE (UINT64_MAX - 4095) /* what offsets from -2048 to -1 of zero reach */
+#define SLOT_OFFSET 2048u             /* of the first slot in it */
 #define UNREACHABLE UINT64_C(0xfffffffff000)
 #define STEP_BUDGET UINT64_C(30000000)
 
@@ -125,6 +129,16 @@ static uint8_t *storable(struct emulated_hart *h, uint64_t address, uint64_t siz
 static bool on_protected_store(uc_engine *uc, uc_mem_type type, uint64_t address, int size, int64_t value, void *data)
 {
     struct emulated_hart *h = data;
+    if (h->frozen)
+        return true;
+    uint64_t offset = address - RAM_BASE;
+    if (size == 8 && hart_owns(h, address) && offset % 8 == 0 &&
+        address - h->text_first >= h->text_end - h->text_first) {
+        memcpy(h->ram + offset, &value, sizeof(value));
+        hart_mark_page(h, offset >> 12);
+        count_step(h);
+        return true;
+    }
     uint8_t *at = storable(h, address, (uint64_t)size);
     if (at == NULL)
         return on_bad_access(uc, type, address, size, value, data);
@@ -148,6 +162,60 @@ static bool is_probe(const struct emulated_hart *h, uint64_t pc)
     return function != NULL && strncmp(function, "riscv_has_", strlen("riscv_has_")) == 0;
 }
 
+/*
+ * Whether the planned trap is raised in place of the system instruction `s`: it is the one that fault_in counts down to. A trap is
+ * an answer in a probe, and at mret mtvec is the next world's already: then it waits for the next.
+ */
+static bool fault_is_due(struct emulated_hart *h, const struct site *s)
+{
+    if (h->fault_in == 0)
+        return false;
+    if (h->fault_in == 1 && (is_probe(h, s->pc) || s->kind == SITE_MRET))
+        h->fault_in = 2;
+    if (--h->fault_in != 0)
+        return false;
+    h->fault_in = h->fault_twice ? 2 : 0;
+    h->fault_twice = false;
+    h->fault_pc = s->pc;
+    h->regs.pc = csr_take_trap(&h->csr, &h->fault, s->pc);
+    h->redirected = true;
+    uc_emu_stop(h->uc);
+    return true;
+}
+
+/* Unicorn ends a run behind the block that it is in: the registers of now are those that count. */
+static void freeze(struct emulated_hart *h);
+
+/*
+ * Fast mode: a system instruction, which asks for the lower half of what its rd gets, and at once for the upper half.
+ * The harness's own registers say what happened when the run is over here.
+ */
+static uint64_t on_site(uc_engine *uc, uint64_t offset, unsigned size, void *data)
+{
+    (void)uc;
+    (void)size;
+    struct emulated_hart *h = data;
+    uint32_t slot = (uint32_t)(offset - SLOT_OFFSET) / 8;
+    if (h->frozen)
+        return 0;
+    if (offset % 8 != 0)
+        return h->upper_half;
+    if (offset < SLOT_OFFSET || h->site_of_slot[slot] == 0) {
+        hart_end_run(h, STOP_UNMAPPED, 0, "load close below address 0, where the monitor has no business");
+        freeze(h);
+        return 0;
+    }
+    uint64_t value = 0;
+    const struct site *s = &h->fw->sites[h->site_of_slot[slot] - 1];
+    count_step(h);
+    if (!fault_is_due(h, s))
+        value = hart_execute(h, s);
+    if (h->stop != STOP_NONE || h->redirected)
+        freeze(h);
+    h->upper_half = (uint32_t)(value >> 32);
+    return (uint32_t)value;
+}
+
 /* The emulator raised an exception; its pc is already behind the instruction. */
 static void on_exception(uc_engine *uc, uint32_t number, void *data)
 {
@@ -158,18 +226,11 @@ static void on_exception(uc_engine *uc, uint32_t number, void *data)
     count_step(h);
     const struct site *s = firmware_site(h->fw, pc);
     if (!h->slow && s != NULL && number == UC_ECALL) {
-        if (h->fault_in == 1 && (is_probe(h, pc) || s->kind == SITE_MRET))
-            h->fault_in = 2; /* a trap is an answer there; at mret mtvec is the next world's already */
-        if (h->fault_in != 0 && --h->fault_in == 0) {
-            h->fault_in = h->fault_twice ? 2 : 0;
-            h->fault_twice = false;
-            h->fault_pc = pc;
-            h->regs.pc = csr_take_trap(&h->csr, &h->fault, pc);
-            h->redirected = true;
-            uc_emu_stop(uc);
+        if (fault_is_due(h, s))
             return;
-        }
-        hart_execute(h, s);
+        uint64_t value = hart_execute(h, s);
+        if (h->stop == STOP_NONE && !h->redirected)
+            hart_write_x(h, s->rd, value);
         return;
     }
     if (h->slow && s != NULL && number == UC_ILLEGAL_INSTRUCTION) {
@@ -202,6 +263,17 @@ static void list_registers(struct registers *regs, int ids[REGISTER_COUNT], void
     }
 }
 
+static void freeze(struct emulated_hart *h)
+{
+    int ids[REGISTER_COUNT];
+    void *values[REGISTER_COUNT];
+    if (h->frozen)
+        return;
+    list_registers(&h->regs, ids, values);
+    uc_reg_read_batch(h->uc, ids, values, REGISTER_COUNT);
+    h->frozen = true;
+}
+
 enum stop_reason hart_run(struct emulated_hart *h)
 {
     int ids[REGISTER_COUNT];
@@ -212,7 +284,7 @@ enum stop_reason hart_run(struct emulated_hart *h)
     h->steps = 0;
     h->outside_count = 0;
     h->lockstep = false;
-    uc_reg_write_batch(h->uc, ids, values, REGISTER_COUNT);
+    h->frozen = true; /* registers are here */
     if (h->slow)
         hart_lockstep_begin(h);
 
@@ -220,6 +292,9 @@ enum stop_reason hart_run(struct emulated_hart *h)
     watched = h->uc;
     do {
         h->redirected = false;
+        if (h->frozen)
+            uc_reg_write_batch(h->uc, ids, values, REGISTER_COUNT);
+        h->frozen = false;
         uc_err error = uc_emu_start(h->uc, h->regs.pc, UNREACHABLE, 0, 0);
         if (watchdog_fired) {
             uint64_t pc = 0;
@@ -235,7 +310,9 @@ enum stop_reason hart_run(struct emulated_hart *h)
     } while (h->redirected && h->stop == STOP_NONE);
     watched = NULL;
 
-    uc_reg_read_batch(h->uc, ids, values, REGISTER_COUNT);
+    if (!h->frozen)
+        uc_reg_read_batch(h->uc, ids, values, REGISTER_COUNT);
+    h->frozen = false;
     h->regs.x[0] = 0;
     if (h->slow && h->stop == STOP_WORLD)
         hart_lockstep_end(h);
@@ -270,12 +347,26 @@ static bool load_segment(void *data, uint64_t address, const uint8_t *bytes, uin
     return true;
 }
 
-/* Fast mode: every site becomes an ecall. */
+/* Does the instruction go on behind itself, with nothing but rd changed? */
+static bool fits_a_load(const struct site *s)
+{
+    return s->kind != SITE_MRET && s->kind != SITE_WFI && s->kind != SITE_PAUSE && s->kind != SITE_OTHER;
+}
+
+/* Fast mode: every site becomes a load of what it puts into rd, or an ecall where it ends the run or there is no slot left. */
 static void patch_sites(struct emulated_hart *h)
 {
-    uint32_t ecall = INSN_ECALL;
-    for (size_t i = 0; i < h->fw->site_count; i++)
-        hart_poke(h, h->fw->sites[i].pc, &ecall, sizeof(ecall));
+    uint32_t slots = 0;
+    for (size_t i = 0; i < h->fw->site_count; i++) {
+        const struct site *s = &h->fw->sites[i];
+        uint32_t insn = INSN_ECALL;
+        if (fits_a_load(s) && slots < SITE_SLOTS) {
+            uint32_t rd = s->kind == SITE_VECTOR && !vector_sets_x(s) ? 0 : s->rd;
+            insn = (rd != 0 ? INSN_LD : INSN_LW) | rd << 7 | (SLOT_OFFSET + 8 * slots) << 20;
+            h->site_of_slot[slots++] = (uint16_t)(i + 1);
+        }
+        hart_poke(h, s->pc, &insn, sizeof(insn));
+    }
 }
 
 static uint8_t *reserve(size_t size)
@@ -284,27 +375,37 @@ static uint8_t *reserve(size_t size)
     return at == MAP_FAILED ? NULL : at;
 }
 
+/*
+ * Memory of its own for each stretch that is protected in its own way. Unicorn leaves out its own work on a store only
+ * to a region that was writable and then protected as a whole, and a region that is split forgets that it was.
+ */
+static bool map_stretch(struct emulated_hart *h, uint64_t first, uint64_t end, uint8_t *at, uint32_t protection)
+{
+    uint32_t both = UC_PROT_READ | UC_PROT_WRITE;
+    if (first == end)
+        return true;
+    return uc_mem_map_ptr(h->uc, first, end - first, both, at) == UC_ERR_OK &&
+           (protection == both || uc_mem_protect(h->uc, first, end - first, protection) == UC_ERR_OK);
+}
+
 static bool map_memory(struct emulated_hart *h)
 {
     uint32_t data = h->slow ? UC_PROT_READ | UC_PROT_WRITE : UC_PROT_READ;
-    uint32_t both = UC_PROT_READ | UC_PROT_WRITE;
     h->text_first = h->fw->text_base & ~UINT64_C(4095);
     h->text_end = (h->fw->text_base + h->fw->text_size + 4095) & ~UINT64_C(4095);
     uint64_t text_size = h->text_end - h->text_first;
+    /* Unicorn looks for the region of an access by halves, devices first: so stacks and struct hart are the first half. */
+    const uint64_t cuts[] = {h->text_end, RAM_BASE + RAM_SIZE / 4, RAM_BASE + RAM_SIZE / 2, RAM_BASE + RAM_SIZE};
     bool ok = h->text_first == RAM_BASE && hart_in_ram(h->text_first, text_size);
-    /*
-     * In this order: Unicorn leaves out its own work on a store only to a region that was writable and then protected
-     * as a whole, and a region that is split forgets that it was.
-     */
-    ok = ok && uc_mem_map_ptr(h->uc, RAM_BASE, RAM_SIZE, both, h->ram) == UC_ERR_OK;
-    ok = ok && uc_mem_protect(h->uc, h->text_first, text_size, UC_PROT_READ | UC_PROT_EXEC) == UC_ERR_OK;
-    ok = ok && uc_mem_protect(h->uc, h->text_end, RAM_SIZE - text_size, data) == UC_ERR_OK;
+    ok = ok && map_stretch(h, RAM_BASE, h->text_end, h->ram, UC_PROT_READ | UC_PROT_EXEC);
+    for (size_t i = 0; i + 1 < COUNT(cuts); i++)
+        ok = ok && map_stretch(h, cuts[i], cuts[i + 1], h->ram + (cuts[i] - RAM_BASE), data);
+    ok = ok && (h->slow || uc_mmio_map(h->uc, SLOT_PAGE, 4096, on_site, h, NULL, NULL) == UC_ERR_OK);
     uint8_t *at = h->devices;
     for (size_t i = 0; i < COUNT(devices); at += devices[i++].size) {
         if (devices[i].base == UART_BASE)
             at[UART_LSR] = UART_LSR_IDLE;
-        ok = ok && uc_mem_map_ptr(h->uc, devices[i].base, devices[i].size, both, at) == UC_ERR_OK;
-        ok = ok && uc_mem_protect(h->uc, devices[i].base, devices[i].size, data) == UC_ERR_OK;
+        ok = ok && map_stretch(h, devices[i].base, devices[i].base + devices[i].size, at, data);
     }
     return ok;
 }

@@ -3,8 +3,8 @@
  * One hart that executes the firmware, and the memory around it. Unicorn executes the instructions; CSRs, fences,
  * mret and LR/SC are the model's (csr_model.h), because the emulator knows no hypervisor extension.
  *
- *   fast mode   each system instruction in the loaded text is replaced by ecall, which leaves the emulator for the
- *               model: no CSR of Unicorn is ever used
+ *   fast mode   each system instruction in the loaded text is replaced by a load from an address that nobody has, which
+ *               Unicorn asks the model for, or by ecall, which leaves the emulator for it: no CSR of Unicorn is ever used
  *   slow mode   the text is as linked. The model runs in lockstep: CSRs that Unicorn has are executed by both and
  *               compared, the rest raise an illegal instruction in Unicorn and are completed by the model
  *
@@ -39,6 +39,7 @@ struct store {
 };
 
 #define MAX_OUTSIDE_STORES 512u
+#define SITE_SLOTS 256u
 #define HART_BOOT_CSRS 3u /* mtvec, mie, mstatus.MIE: the first CSR instructions of a boot */
 
 /* Why the firmware stopped executing. Everything but STOP_WORLD is a failure of the monitor once it is booted. */
@@ -99,6 +100,11 @@ struct emulated_hart {
     bool fault_twice;  /* and again at the second system instruction that follows */
     uint64_t steps;    /* system instructions and stores since the run began */
     bool redirected;   /* pc was set by a trap: start the emulator again */
+    bool frozen; /* the run is over, and registers are kept in regs: what Unicorn does until it stops does not count */
+
+    /* Fast mode: the site behind each load that replaces one, and what the second half of that load reads. */
+    uint16_t site_of_slot[SITE_SLOTS]; /* index + 1; 0: none */
+    uint32_t upper_half;
 
     /* Slow mode: the CSR instruction whose result Unicorn is about to produce. */
     bool lockstep;

@@ -20,12 +20,27 @@ void hart_record_store(struct emulated_hart *h, uint64_t address, uint32_t size,
 /* Is [address, address + size) inside RAM? */
 bool hart_in_ram(uint64_t address, uint64_t size);
 
+/* The page of RAM with this number, from RAM_BASE on, is about to be written. */
+static inline void hart_mark_page(struct emulated_hart *h, uint64_t page)
+{
+    if (h->page_dirty[page])
+        return;
+    h->page_dirty[page] = 1;
+    h->dirty_list[h->dirty_count++] = (uint32_t)page;
+}
+
+/* Is the address in the monitor's own memory, image or window? */
+static inline bool hart_owns(const struct emulated_hart *h, uint64_t address)
+{
+    return address - h->image_base < h->image_size || address - h->window_base < h->window_size;
+}
+
 /* General registers while Unicorn runs. */
 uint64_t hart_read_x(struct emulated_hart *h, unsigned n);
 void hart_write_x(struct emulated_hart *h, unsigned n, uint64_t value);
 
-/* Fast mode: execute a whole system instruction in place of Unicorn. */
-void hart_execute(struct emulated_hart *h, const struct site *s);
+/* Fast mode: execute a whole system instruction in place of Unicorn. Returns what it puts into rd. */
+uint64_t hart_execute(struct emulated_hart *h, const struct site *s);
 
 /*
  * Slow mode. Before each instruction: judge what Unicorn made of the last one, execute this one on the model. After an
@@ -42,8 +57,9 @@ bool hart_execute_csr(struct emulated_hart *h, const struct site *s, uint64_t *o
 void hart_execute_fence(struct emulated_hart *h, const struct site *s);
 void hart_execute_mret(struct emulated_hart *h, const struct site *s);
 
-/* An instruction of the vector unit; see hart_vector.c. */
-void hart_execute_vector(struct emulated_hart *h, const struct site *s);
+/* An instruction of the vector unit, and whether it is one that writes a general register; see hart_vector.c. */
+uint64_t hart_execute_vector(struct emulated_hart *h, const struct site *s);
+bool vector_sets_x(const struct site *s);
 
 /* An exception inside the monitor: the hardware would go to mtvec, and so does the emulator. */
 void hart_take_exception(struct emulated_hart *h, const struct site *s, uint64_t cause);

@@ -64,7 +64,9 @@ void hart_lockstep_refused(struct emulated_hart *h, uint64_t pc)
 {
     const struct site *s = firmware_site(h->fw, pc);
     if (s->kind == SITE_VECTOR) {
-        hart_execute_vector(h, s);
+        uint64_t value = hart_execute_vector(h, s);
+        if (vector_sets_x(s) && h->stop == STOP_NONE && !h->redirected)
+            hart_write_x(h, s->rd, value);
         return;
     }
     /* The model has executed the instruction already. */

@@ -9,14 +9,6 @@ bool hart_in_ram(uint64_t address, uint64_t size)
     return address >= RAM_BASE && address - RAM_BASE <= RAM_SIZE && size <= RAM_SIZE - (address - RAM_BASE);
 }
 
-static void mark_page(struct emulated_hart *h, uint64_t page)
-{
-    if (h->page_dirty[page])
-        return;
-    h->page_dirty[page] = 1;
-    h->dirty_list[h->dirty_count++] = (uint32_t)page;
-}
-
 const void *hart_peek(const struct emulated_hart *h, uint64_t address, uint64_t size)
 {
     return hart_in_ram(address, size) ? h->ram + (address - RAM_BASE) : NULL;
@@ -29,7 +21,7 @@ void *hart_touch(struct emulated_hart *h, uint64_t address, uint64_t size)
     uint64_t first = (address - RAM_BASE) >> 12;
     uint64_t last = (address - RAM_BASE + size - 1) >> 12;
     for (uint64_t page = first; page <= last; page++)
-        mark_page(h, page);
+        hart_mark_page(h, page);
     return h->ram + (address - RAM_BASE);
 }
 
@@ -80,10 +72,10 @@ static void console_byte(struct emulated_hart *h, uint8_t byte)
 void hart_record_store(struct emulated_hart *h, uint64_t address, uint32_t size, uint64_t value)
 {
     if (hart_in_ram(address, size)) {
-        mark_page(h, (address - RAM_BASE) >> 12);
-        mark_page(h, (address - RAM_BASE + size - 1) >> 12);
+        hart_mark_page(h, (address - RAM_BASE) >> 12);
+        hart_mark_page(h, (address - RAM_BASE + size - 1) >> 12);
     }
-    if (address - h->image_base < h->image_size || address - h->window_base < h->window_size)
+    if (hart_owns(h, address))
         return;
     if (address == UART_BASE)
         console_byte(h, (uint8_t)value);

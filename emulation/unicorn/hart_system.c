@@ -81,13 +81,13 @@ bool hart_execute_csr(struct emulated_hart *h, const struct site *s, uint64_t *o
     return done;
 }
 
-static void execute_lr(struct emulated_hart *h, const struct site *s)
+static uint64_t execute_lr(struct emulated_hart *h, const struct site *s)
 {
     uint64_t address = hart_read_x(h, s->rs1);
     const void *at = hart_peek(h, address, s->wide ? 8 : 4);
     if (at == NULL) {
         hart_end_run(h, STOP_UNMAPPED, s->pc, "load-reserved outside of RAM");
-        return;
+        return 0;
     }
     int32_t word;
     int64_t value;
@@ -95,12 +95,12 @@ static void execute_lr(struct emulated_hart *h, const struct site *s)
     value = word;
     if (s->wide)
         memcpy(&value, at, sizeof(value));
-    hart_write_x(h, s->rd, (uint64_t)value);
     h->csr.reserved = true;
     h->csr.reserved_at = address;
+    return (uint64_t)value;
 }
 
-static void execute_sc(struct emulated_hart *h, const struct site *s)
+static uint64_t execute_sc(struct emulated_hart *h, const struct site *s)
 {
     uint64_t address = hart_read_x(h, s->rs1);
     uint64_t value = hart_read_x(h, s->rs2);
@@ -111,12 +111,12 @@ static void execute_sc(struct emulated_hart *h, const struct site *s)
         void *at = hart_touch(h, address, size);
         if (at == NULL) {
             hart_end_run(h, STOP_UNMAPPED, s->pc, "store-conditional outside of RAM");
-            return;
+            return 0;
         }
         memcpy(at, &value, size);
         hart_record_store(h, address, size, value);
     }
-    hart_write_x(h, s->rd, success ? 0 : 1);
+    return success ? 0 : 1;
 }
 
 void hart_execute_fence(struct emulated_hart *h, const struct site *s)
@@ -162,23 +162,21 @@ void hart_execute_last(struct emulated_hart *h, const struct site *s)
     hart_end_run(h, STOP_UNSUPPORTED, s->pc, text);
 }
 
-void hart_execute(struct emulated_hart *h, const struct site *s)
+uint64_t hart_execute(struct emulated_hart *h, const struct site *s)
 {
     uint64_t old = 0;
     switch (s->kind) {
-    case SITE_CSR:
-        if (hart_execute_csr(h, s, &old))
-            hart_write_x(h, s->rd, old);
-        break;
+    case SITE_CSR: hart_execute_csr(h, s, &old); break;
     case SITE_MRET: hart_execute_mret(h, s); break;
     case SITE_SFENCE_VMA:
     case SITE_HFENCE_GVMA:
     case SITE_HFENCE_VVMA: hart_execute_fence(h, s); break;
-    case SITE_LR: execute_lr(h, s); break;
-    case SITE_SC: execute_sc(h, s); break;
-    case SITE_VECTOR: hart_execute_vector(h, s); break;
+    case SITE_LR: return execute_lr(h, s);
+    case SITE_SC: return execute_sc(h, s);
+    case SITE_VECTOR: return hart_execute_vector(h, s);
     case SITE_PAUSE: hart_execute_pause(h, s); break;
     case SITE_WFI:
     case SITE_OTHER: hart_execute_last(h, s); break;
     }
+    return old;
 }

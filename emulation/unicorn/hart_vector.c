@@ -32,14 +32,14 @@ uint64_t vector_length_max(uint64_t vtype)
     return sew > 64 / parts ? 0 : 8 * VECTOR_BYTES / sew / parts;
 }
 
-static void set_type(struct emulated_hart *h, const struct site *s, uint64_t vtype)
+static uint64_t set_type(struct emulated_hart *h, const struct site *s, uint64_t vtype)
 {
     uint64_t *v = h->csr.value;
     uint64_t most = vector_length_max(vtype);
     uint64_t wanted = s->rs1 != 0 ? hart_read_x(h, s->rs1) : s->rd != 0 ? UINT64_MAX : v[SLOT_vl];
     v[SLOT_vtype] = most == 0 ? VTYPE_VILL : vtype;
     v[SLOT_vl] = wanted < most ? wanted : most;
-    hart_write_x(h, s->rd, v[SLOT_vl]);
+    return v[SLOT_vl];
 }
 
 /* Eight registers from `first` on; bytes before vstart stay as they are. */
@@ -61,6 +61,8 @@ static void move_group(struct emulated_hart *h, const struct site *s, bool store
         return;
     }
     memcpy((uint8_t *)hart_touch(h, address, GROUP_BYTES) + start, group + start, GROUP_BYTES - start);
+    if (hart_owns(h, address) && hart_owns(h, address + GROUP_BYTES - 1))
+        return;
     for (uint64_t at = start & ~UINT64_C(7); at < GROUP_BYTES; at += 8) {
         uint64_t word;
         memcpy(&word, group + at, sizeof(word));
@@ -83,24 +85,31 @@ static void broadcast(struct emulated_hart *h, const struct site *s)
         memcpy(group + i * bytes, &value, bytes);
 }
 
-void hart_execute_vector(struct emulated_hart *h, const struct site *s)
+bool vector_sets_x(const struct site *s)
 {
+    return (s->insn & VSETVL_MASK) == VSETVL || (s->insn & VSETVLI_MASK) == VSETVLI;
+}
+
+uint64_t hart_execute_vector(struct emulated_hart *h, const struct site *s)
+{
+    uint64_t rd = 0;
     if ((h->csr.value[SLOT_mstatus] & STATUS_VS) == 0) {
         hart_take_exception(h, s, 2);
-        return;
+        return 0;
     }
     if ((s->insn & WHOLE_8_MASK) == WHOLE_8_LOAD || (s->insn & WHOLE_8_MASK) == WHOLE_8_STORE)
         move_group(h, s, (s->insn & WHOLE_8_MASK) == WHOLE_8_STORE);
     else if ((s->insn & VSETVL_MASK) == VSETVL)
-        set_type(h, s, hart_read_x(h, s->rs2));
+        rd = set_type(h, s, hart_read_x(h, s->rs2));
     else if ((s->insn & VSETVLI_MASK) == VSETVLI)
-        set_type(h, s, s->insn >> 20 & 0x7ff);
+        rd = set_type(h, s, s->insn >> 20 & 0x7ff);
     else if ((s->insn & VMV_V_I_MASK) == VMV_V_I)
         broadcast(h, s);
     else
         hart_execute_last(h, s);
     if (h->stop != STOP_NONE || h->redirected)
-        return;
+        return 0;
     h->csr.value[SLOT_vstart] = 0;
     h->csr.value[SLOT_mstatus] |= STATUS_VS;
+    return rd;
 }

@@ -204,10 +204,10 @@ void hal_untrusted_write(struct hart *h, struct nonconf_addr addr, const void *s
     (void)h;
     const uint8_t *from = src;
     uintptr_t to = (uintptr_t)addr.value;
-    if (to % sizeof(uint64_t) == 0) {
+    if (to % sizeof(uint64_t) == 0 && (uintptr_t)from % sizeof(uint64_t) == 0) {
         for (; len >= sizeof(uint64_t); len -= sizeof(uint64_t)) {
             uint64_t value;
-            memcpy(&value, from, sizeof(value));
+            memcpy(&value, __builtin_assume_aligned(from, sizeof(value)), sizeof(value));
             *(volatile uint64_t *)to = value;
             from += sizeof(value);
             to += sizeof(value);

@@ -11,6 +11,9 @@
 
 typedef uint64_t __attribute__((may_alias)) word;
 
+/* Words that one turn of a loop moves while there are so many: most of its instructions are stores then. */
+#define BLOCK (4 * sizeof(word))
+
 #define KEEP_LOOP() __asm__ volatile("" : : : "memory")
 
 /* Can both be accessed by words at the same offsets? */
@@ -24,6 +27,16 @@ void *memcpy(void *restrict to, const void *restrict from, size_t bytes)
     unsigned char *d = to;
     const unsigned char *s = from;
     if (together_aligned(d, s)) {
+        for (; bytes >= BLOCK; bytes -= BLOCK, d += BLOCK, s += BLOCK) {
+            word *out = (word *)(void *)d;
+            const word *in = (const word *)(const void *)s;
+            word first = in[0], second = in[1], third = in[2], fourth = in[3];
+            out[0] = first;
+            out[1] = second;
+            out[2] = third;
+            out[3] = fourth;
+            KEEP_LOOP();
+        }
         for (; bytes >= sizeof(word); bytes -= sizeof(word), d += sizeof(word), s += sizeof(word)) {
             *(word *)(void *)d = *(const word *)(const void *)s;
             KEEP_LOOP();
@@ -54,11 +67,21 @@ void *memset(void *to, int byte, size_t bytes)
 {
     unsigned char *d = to;
     word pattern = (unsigned char)byte * UINT64_C(0x0101010101010101);
-    if (((uintptr_t)d & (sizeof(word) - 1)) == 0) {
-        for (; bytes >= sizeof(word); bytes -= sizeof(word), d += sizeof(word)) {
-            *(word *)(void *)d = pattern;
-            KEEP_LOOP();
-        }
+    for (; bytes > 0 && (uintptr_t)d % sizeof(word) != 0; bytes--) {
+        *d++ = (unsigned char)byte;
+        KEEP_LOOP();
+    }
+    for (; bytes >= BLOCK; bytes -= BLOCK, d += BLOCK) {
+        word *out = (word *)(void *)d;
+        out[0] = pattern;
+        out[1] = pattern;
+        out[2] = pattern;
+        out[3] = pattern;
+        KEEP_LOOP();
+    }
+    for (; bytes >= sizeof(word); bytes -= sizeof(word), d += sizeof(word)) {
+        *(word *)(void *)d = pattern;
+        KEEP_LOOP();
     }
     for (; bytes > 0; bytes--) {
         *d++ = (unsigned char)byte;
