@@ -41,7 +41,7 @@ static void tell_json(const char *path, const struct trace *t, const struct lock
         putchar(',');
         tool_json_difference(t, r);
     }
-    if (r->why[0] != '\0') {
+    if (r->verdict == VERDICT_SKIPPED || r->verdict == VERDICT_ERROR) {
         fputs(",\"reason\":", stdout);
         cli_json_string(stdout, r->why);
     }

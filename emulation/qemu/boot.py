@@ -31,7 +31,7 @@ def arguments():
     parser.add_argument("--json", help="where to write the result for the report")
     parser.add_argument("--cpu", action="append", help="CPU to boot; again for more (default: without and with V)")
     parser.add_argument("--seconds", type=int, default=120, help="time limit of a boot (default 120)")
-    parser.add_argument("--qemu", default="qemu-system-riscv64", help="emulator to use")
+    parser.add_argument("--qemu", default="qemu-system-riscv64", metavar="COMMAND", help="emulator, with its arguments if it needs any")
     args = parser.parse_args()
     args.cpu = args.cpu or ["rv64,h=true", "rv64,h=true,v=true"]
     return args
@@ -45,7 +45,7 @@ def stop(code, text):
 def qemu_version(qemu):
     """First line of --version; ends the program when there is no such emulator."""
     try:
-        done = subprocess.run([qemu, "--version"], capture_output=True, text=True, check=True, timeout=60)
+        done = subprocess.run([*qemu.split(), "--version"], capture_output=True, text=True, check=True, timeout=60)
     except (OSError, subprocess.SubprocessError):
         stop(3, f"{qemu} not found or not working: install the Debian package {PACKAGE}")
     return done.stdout.splitlines()[0] if done.stdout else "unknown"
@@ -53,7 +53,7 @@ def qemu_version(qemu):
 
 def boot(args, cpu):
     """Console text, and the emulator's exit code or None when it had to be stopped."""
-    command = [args.qemu, "-M", "virt", "-cpu", cpu, "-smp", "4", "-m", "128M", "-nographic", "-no-reboot"]
+    command = [*args.qemu.split(), "-M", "virt", "-cpu", cpu, "-smp", "4", "-m", "128M", "-nographic", "-no-reboot"]
     command += ["-bios", args.firmware, "-kernel", args.payload]
     process = subprocess.Popen(
         command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, errors="replace"

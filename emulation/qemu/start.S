@@ -36,6 +36,7 @@ enter:
 
     .text
     .balign 4
+    .globl host_trap
 host_trap:                              /* inside of a probe: go on there with scause and stval */
     csrr a0, scause
     csrr a1, stval

@@ -19,7 +19,7 @@ static const struct cli_command commands[] = {
      "  -v, --verbose     print each step and what came of it\n"
      "  --oracles LIST    own,liv,ord,ref,ni,att or all (default) or none\n"
      "  --engine NAME     host (default), or unicorn: on the host library and on the firmware at once, step by step;\n"
-     "                    or qemu: the host's side of it on the booted firmware, compared with what the trace says\n"
+     "                    or qemu: on the firmware booted in QEMU, compared with what the trace says\n"
      "                    (its options: --engine qemu --help)\n"
      "  --any             take binary files as the fuzz targets do: any bytes are a trace, expectations are ignored\n"
      "  --json            one JSON object on standard output\n",

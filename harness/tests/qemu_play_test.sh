@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 #
-# Traces on the booted image: seeds without guests are equal to the last step, one with a guest is played up to its entry,
-# a wrong expectation is seen at its step, and what is no trace is named in one line. Skipped where QEMU is not installed or
+# Traces on the booted image: those of hosts and those of guests are equal to the last step, a wrong expectation is seen at
+# its step, also of a guest, of its entry and of its exit, and what is no trace is named in one line. Skipped where QEMU is not installed or
 # the firmware is not built.
 
 : "${SOURCE_DIR:=.}" "${FIRMWARE_ELF:=$SOURCE_DIR/build/firmware/fw.elf}" "${BUILD_DIR:=$SOURCE_DIR/build/host-release}"
@@ -55,7 +55,19 @@ sed 's/num_pages=8) -> SUCCESS 8/num_pages=8) -> SUCCESS 7/' "$work/two_harts.tr
 plays 7 'differs at step 2: answer 0 0x8' "$work/wrong.trace"
 sed 's/-> TRAP 5/-> VALUE 0/' "$work/two_harts.trace" >"$work/open.trace"
 plays 7 'differs at step 0: trap 5' "$work/open.trace"
-plays 0 'skipped at step .*: a vCPU is entered' "$SOURCE_DIR/corpora/seeds/qemu_payload_devices.trace"
+guest=$SOURCE_DIR/corpora/short/device.trace
+exits=$SOURCE_DIR/corpora/short/run_and_exits.trace
+plays 0 '2 equal, 0 equal up to' "$guest" "$exits"
+# wrong <text> <sed script> <trace>: with one expectation changed it differs, as the text says.
+wrong() {
+    sed "$2" "$3" >"$work/guest.trace"
+    plays 7 "$1" "$work/guest.trace"
+}
+wrong 'differs at step 20: value 0x77, and 0x76' 's/-> VALUE 119/-> VALUE 118/' "$guest"
+wrong 'differs at step 14: exit 0 .*, and htinst 0xa03027' 's/htinst=0xa03023/htinst=0xa03027/' "$guest"
+wrong 'differs at step 11: entry instead of an answer' '0,/-> ENTER/s//-> INVALID_PARAM 0/' "$guest"
+wrong 'differs at step 12: exit .*, and scause 0x8000000000000009' 's/scause=0x8000000000000005/scause=0x8000000000000009/' "$exits"
+plays 0 'skipped at step .*: no instruction raises this trap' "$SOURCE_DIR/corpora/seeds/guest_faults.trace"
 echo 'no trace' >"$work/none.trace"
 plays 1 'none.trace' "$work/none.trace"
 plays 4 'no such file' "$work/nothing.trace"

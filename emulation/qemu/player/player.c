@@ -7,8 +7,12 @@
  *   = <step> v <value>            an access has succeeded
  *   = <step> t <cause>            it has trapped
  *   = <step> n                    nothing can be seen of it, or the hart is stopped
+ *   = <step> x <error> <value> <scause> <stval> <htval> <htinst> <a0> .. <a7>
+ *                                 run_tvm_vcpu has returned, at the step that made it return
  *
- * One hart acts at a time: all that are started wait for their turn, and the one that acted names the next.
+ * One hart acts at a time: all that are started wait for their turn, and the one that acted names the next. What guests
+ * do is not done here: play.py follows them through the debugging port of the emulator. So where a guest acts, and where
+ * one may be entered, there is a function for a breakpoint.
  */
 #include "emulation/qemu/payload.h"
 
@@ -22,7 +26,10 @@
 #define HSM_STOP 1u
 #define HSM_STATUS 2u
 #define HSM_STOPPED 1u
-#define JUMP_WORDS 4u
+#define JUMP_PARCELS 5u
+#define C_J_BACK_8 0xbfe5u
+#define COVH_RUN 15u
+#define NACL_SET 1u
 
 enum operation {
     PLAY_ECALL = 1,
@@ -35,10 +42,11 @@ enum operation {
     PLAY_FENCE,
     PLAY_IRQ,
     PLAY_NOP,
-    PLAY_COPY
+    PLAY_COPY,
+    PLAY_GUEST
 };
 
-/* The first one is the header: magic number in a[0], number of those that follow in a[1]. */
+/* The first one is the header: magic number in a[0], number of those that follow in a[1], 1 in a[2] to hand over each. */
 struct record {
     uint32_t operation, hart;
     uint8_t tvm[8]; /* argument n is added to the id of TVM number a[n] bits 31:0; else it is what it is */
@@ -47,8 +55,11 @@ struct record {
 
 static uint64_t tvm_id[TVMS_MAX], tvm_count;
 static bool alive[HARTS] = {true};
-static uint32_t next; /* record, counted from 1 */
-static uint32_t turn; /* hart */
+static uint64_t mailbox[HARTS];
+static volatile bool in_guest[HARTS];
+uint32_t away; /* harts, as bits, whose guest leaves unseen: play.py sets it */
+uint32_t next; /* record, counted from 1; play.py writes it too */
+uint32_t turn; /* hart, HARTS: none; likewise */
 static uint32_t code[HARTS][4] __attribute__((aligned(16)));
 
 _Noreturn void finish(void)
@@ -74,23 +85,58 @@ static uint64_t argument(const struct record *r, unsigned n)
     return id + (uint64_t)(int64_t)(int32_t)(r->a[n] >> 32);
 }
 
+void host_trap(void); /* start.S */
+
+/* What a hart has when it starts, in place of what start.S gave it. */
+static void forget(void)
+{
+    csr_write(0x105, 0);
+    csr_write(0x140, 0);
+}
+
 /* --- single accesses ---------------------------------------------------------------------------------------------- */
 
-/* Any instruction on a0 and a1, from a buffer: numbers of CSRs and widths are part of instructions. */
+/*
+ * Any instruction on a0 and a1, from a buffer: numbers of CSRs and widths are part of instructions. stvec and sscratch are
+ * the trace's, but for this moment, and sepc too when nothing happens.
+ */
 static struct outcome execute(uint32_t instruction, uint64_t address, uint64_t value)
 {
     volatile uint32_t *buffer = code[this_hart()];
+    uint64_t stvec;
+    uint64_t sscratch;
     buffer[0] = instruction;
     buffer[1] = 0x00008067; /* ret */
     register uint64_t a0 __asm__("a0") = address;
     register uint64_t a1 __asm__("a1") = value;
     register uint64_t t1 __asm__("t1") = (uint64_t)(uintptr_t)buffer;
+    __asm__ volatile("csrrw %0, stvec, %2; csrr %1, sscratch"
+                     : "=&r"(stvec), "=&r"(sscratch)
+                     : "r"((uint64_t)(uintptr_t)host_trap));
     __asm__ volatile("fence.i; lla t0, 1f; csrw sscratch, t0; mv t2, ra; jalr t1; csrw sscratch, zero; li a0, -1;"
                      "1: mv ra, t2"
                      : "+r"(a0), "+r"(a1)
                      : "r"(t1)
                      : "t0", "t2", "ra", "memory");
+    __asm__ volatile("csrw stvec, %0; csrw sscratch, %1" : : "r"(stvec), "r"(sscratch));
     return (struct outcome){.cause = a0, .value = a1};
+}
+
+/* The CSRs that execute() needs itself; they never trap. False: another one. */
+static bool own_csr(uint64_t number, bool write, uint64_t value)
+{
+    uint64_t old = 0;
+    switch (number & 0xfff) {
+    case 0x105: __asm__ volatile("csrr %0, stvec" : "=r"(old)); break;
+    case 0x140: __asm__ volatile("csrr %0, sscratch" : "=r"(old)); break;
+    default: return false;
+    }
+    if (write && (number & 0xfff) == 0x105)
+        __asm__ volatile("csrw stvec, %0" : : "r"(value));
+    else if (write)
+        __asm__ volatile("csrw sscratch, %0" : : "r"(value));
+    print("\n= %d v %x\n", (uint64_t)next, write ? 0 : old);
+    return true;
 }
 
 static uint32_t width_code(uint64_t width)
@@ -182,35 +228,84 @@ static bool is_call(const struct record *r, uint64_t eid, uint64_t fid)
     return r->operation == PLAY_ECALL && r->a[7] == eid && r->a[6] == fid;
 }
 
-/* The entry that a trace names is data of it: while the hart starts, a jump to this program lies there. */
+/*
+ * The entry that a trace names is data of it: while the hart starts, a jump to this program lies there; right before the
+ * window, where only two bytes are left, a jump to that jump.
+ */
 static struct answer start_hart(uint64_t hart, uint64_t entry, uint64_t opaque)
 {
-    volatile uint16_t *at = (volatile uint16_t *)entry;
-    uint16_t kept[JUMP_WORDS];
-    uint64_t distance = (uint64_t)(uintptr_t)second_hart - entry;
+    bool last = entry + 8 > WINDOW_BASE && entry < WINDOW_BASE;
+    uint64_t place = last ? entry - 8 : entry;
+    volatile uint16_t *at = (volatile uint16_t *)place;
+    uint16_t kept[JUMP_PARCELS];
+    uint64_t distance = (uint64_t)(uintptr_t)second_hart - place;
     uint32_t high = ((uint32_t)distance + 0x800) & ~UINT32_C(0xfff);
     uint32_t words[2] = {high | 0x297, ((uint32_t)distance - high) << 20 | 0x00028067}; /* auipc t0; jalr x0, (t0) */
     bool usable = (entry & 1) == 0 && entry >= MONITOR_BASE + MONITOR_SIZE && entry < UINT64_C(0x87000000) - 8 &&
-                  (entry + 8 <= WINDOW_BASE || entry >= WINDOW_BASE + (uint64_t)WINDOW_PAGES * PAGE);
-    for (unsigned i = 0; usable && i < JUMP_WORDS; i++) {
+                  (entry < WINDOW_BASE || entry >= WINDOW_BASE + (uint64_t)WINDOW_PAGES * PAGE);
+    unsigned parcels = last ? JUMP_PARCELS : JUMP_PARCELS - 1;
+    for (unsigned i = 0; usable && i < parcels; i++) {
         kept[i] = at[i];
-        at[i] = (uint16_t)(words[i / 2] >> 16 * (i % 2));
+        at[i] = i == JUMP_PARCELS - 1 ? C_J_BACK_8 : (uint16_t)(words[i / 2] >> 16 * (i % 2));
     }
     __asm__ volatile("fence rw, rw; fence.i" : : : "memory");
     struct answer got = call_silent(SBI_EID_HSM, HSM_START, ARGS(hart, entry, opaque));
     while (got.error == SBI_SUCCESS && hart < HARTS && !__atomic_load_n(&alive[hart], __ATOMIC_ACQUIRE))
         ;
-    for (unsigned i = 0; usable && i < JUMP_WORDS; i++)
+    for (unsigned i = 0; usable && i < parcels; i++)
         at[i] = kept[i];
     return got;
 }
 
-static void ecall(const struct record *r)
+/* A guest is about to be entered; and: the step `next` is not for this program. play.py has breakpoints there. */
+__attribute__((noinline)) void entering(uint64_t tvm, uint64_t vcpu)
+{
+    __asm__ volatile("" : : "r"(tvm), "r"(vcpu) : "memory");
+}
+
+__attribute__((noinline)) void hand_over(void)
+{
+    __asm__ volatile("" : : : "memory");
+}
+
+static uint64_t mailbox_word(uint64_t offset)
+{
+    uint64_t at = mailbox[this_hart()];
+    return at == 0 ? 0 : *(volatile uint64_t *)(at + offset);
+}
+
+/* False: the exit is not that of the step `next`. */
+static bool run_vcpu(const uint64_t a[8])
+{
+    uint32_t hart = this_hart();
+    uint64_t scause;
+    uint64_t stval;
+
+    entering(a[0], a[1]);
+    in_guest[hart] = true;
+    __atomic_store_n(&turn, HARTS, __ATOMIC_RELEASE); /* if it comes back as one that is away, it has no turn */
+    struct answer got = call_silent(a[7], a[6], a);
+    __asm__ volatile("csrr %0, scause; csrr %1, stval" : "=r"(scause), "=r"(stval));
+    in_guest[hart] = false;
+    if ((__atomic_fetch_and(&away, ~(UINT32_C(1) << hart), __ATOMIC_ACQ_REL) >> hart & 1) != 0)
+        return false;
+    print("\n= %d x %x %x %x %x %x %x", (uint64_t)__atomic_load_n(&next, __ATOMIC_ACQUIRE), (uint64_t)got.error,
+          got.value, scause, stval, mailbox_word(NACL_CSR_OFFSET(0x643)), mailbox_word(NACL_CSR_OFFSET(0x64a)));
+    for (unsigned i = 0; i < 8; i++)
+        print(" %x", mailbox_word(NACL_GPR_OFFSET(10 + i)));
+    print("\n");
+    return true;
+}
+
+static bool ecall(const struct record *r)
 {
     uint64_t a[8];
     struct answer got;
     for (unsigned i = 0; i < 8; i++)
         a[i] = argument(r, i);
+    if (a[7] == SBI_EID_COVH && (a[6] & 0xffff) == COVH_RUN) {
+        return run_vcpu(a);
+    }
     if (is_call(r, SBI_EID_HSM, HSM_START))
         got = start_hart(a[0], a[1], a[2]);
     else
@@ -218,7 +313,10 @@ static void ecall(const struct record *r)
     bool creates = a[7] == SBI_EID_COVH && ((a[6] & 0xffff) == 5 || (a[6] & 0xffff) == 7);
     if (creates && got.error == SBI_SUCCESS && tvm_count < TVMS_MAX)
         tvm_id[tvm_count++] = got.value;
+    if (a[7] == SBI_EID_NACL && (a[6] & 0xffff) == NACL_SET && got.error == SBI_SUCCESS)
+        mailbox[this_hart()] = a[0] == UINT64_MAX ? 0 : a[0];
     print("\n= %d r %x %x\n", (uint64_t)next, (uint64_t)got.error, got.value);
+    return true;
 }
 
 static void fence(uint64_t kind)
@@ -232,16 +330,22 @@ static void fence(uint64_t kind)
     say_nothing();
 }
 
+/* Anything but a call. */
 static void play(const struct record *r)
 {
     uint32_t csr = (uint32_t)(r->a[0] & 0xfff) << 20;
     switch ((enum operation)r->operation) {
-    case PLAY_ECALL: ecall(r); return;
     case PLAY_LOAD: load(r); return;
     case PLAY_STORE: say_outcome(store_word(argument(r, 0), argument(r, 1), argument(r, 2)), true); return;
     case PLAY_FETCH: say_outcome(execute(0x00050067, argument(r, 0), 0), true); return; /* jr a0 */
-    case PLAY_CSR_READ: say_outcome(execute(csr | 0x000025f3, 0, 0), false); return;
-    case PLAY_CSR_WRITE: say_outcome(execute(csr | 0x00059073, 0, argument(r, 1)), true); return;
+    case PLAY_CSR_READ:
+        if (!own_csr(r->a[0], false, 0))
+            say_outcome(execute(csr | 0x000025f3, 0, 0), false);
+        return;
+    case PLAY_CSR_WRITE:
+        if (!own_csr(r->a[0], true, argument(r, 1)))
+            say_outcome(execute(csr | 0x00059073, 0, argument(r, 1)), true);
+        return;
     case PLAY_FILL: fill(r); return;
     case PLAY_COPY: copy(r); return;
     case PLAY_FENCE: fence(argument(r, 0)); return;
@@ -269,8 +373,13 @@ static void pass_on(void)
         next++;
         if (next > RECORDS[0].a[1])
             finish();
-        if (RECORDS[next].hart < HARTS && alive[RECORDS[next].hart])
-            break;
+        if (RECORDS[next].hart < HARTS && alive[RECORDS[next].hart]) {
+            if (RECORDS[next].operation != PLAY_GUEST && !in_guest[RECORDS[next].hart] && RECORDS[0].a[2] == 0)
+                break;
+            __atomic_store_n(&turn, HARTS, __ATOMIC_RELEASE);
+            hand_over();
+            return;
+        }
         say_nothing();
     }
     __atomic_store_n(&turn, RECORDS[next].hart, __ATOMIC_RELEASE);
@@ -294,7 +403,10 @@ static _Noreturn void take_turns(void)
         }
         if (resets)
             say_nothing();
-        play(r);
+        if (r->operation != PLAY_ECALL)
+            play(r);
+        else if (!ecall(r))
+            continue;
         pass_on();
     }
 }
@@ -307,6 +419,7 @@ void payload_main(void)
         finish();
     }
     turn = HARTS;
+    forget();
     pass_on();
     take_turns();
 }
@@ -314,6 +427,7 @@ void payload_main(void)
 void payload_second(uint64_t hart)
 {
     set_this_hart((uint32_t)hart);
+    forget();
     __atomic_store_n(&alive[hart], true, __ATOMIC_RELEASE);
     take_turns();
 }
