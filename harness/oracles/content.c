@@ -245,8 +245,10 @@ void content_judge(struct world *w, const uint32_t *frames, uint32_t frame_count
     o->written_count = 0;
     for (uint32_t i = 0; i < frame_count && !w->finding.found; i++) {
         uint32_t f = frames[i];
-        if (memcmp(step_bytes(w, f), step_old_bytes(o, f), PAGE_SIZE) == 0)
+        block_set blocks = blocks_differing(step_bytes(w, f), step_old_bytes(o, f));
+        if (blocks == 0)
             continue;
+        o->written_blocks[o->written_count] = blocks;
         o->written[o->written_count++] = f;
         frame_set_remove(&o->lined, f);
         /* A frame in new hands was judged with its transition. */

@@ -151,7 +151,7 @@ bool oracle_create(struct world *w)
     o->pages = pages;
     o->content = malloc((size_t)pages * PAGE_SIZE);
     o->touched = calloc(pages, sizeof(*o->touched));
-    o->is_touched = calloc(pages, sizeof(*o->is_touched));
+    o->touched_blocks = calloc(pages, sizeof(*o->touched_blocks));
     o->use = calloc(pages, sizeof(*o->use));
     o->converted_at = calloc(pages, sizeof(*o->converted_at));
     o->blocked_at = calloc(pages, sizeof(*o->blocked_at));
@@ -160,11 +160,13 @@ bool oracle_create(struct world *w)
     o->vcpu = calloc(pages, sizeof(*o->vcpu));
     o->scrubbed = calloc(pages, sizeof(*o->scrubbed));
     o->written = calloc(pages, sizeof(*o->written));
+    o->written_blocks = calloc(pages, sizeof(*o->written_blocks));
     o->erased = calloc(pages, sizeof(*o->erased));
     if (!records_create(w) || !frame_set_create(&o->used, pages) || !frame_set_create(&o->lined, pages) ||
-        o->lines == NULL || o->content == NULL || o->touched == NULL || o->is_touched == NULL || o->use == NULL ||
+        o->lines == NULL || o->content == NULL || o->touched == NULL || o->touched_blocks == NULL || o->use == NULL ||
         o->converted_at == NULL || o->blocked_at == NULL || o->changed == NULL || o->vcpu == NULL ||
-        o->scrubbed == NULL || o->written == NULL || o->erased == NULL || !ref_create(w) || !att_create(w))
+        o->scrubbed == NULL || o->written == NULL || o->written_blocks == NULL || o->erased == NULL || !ref_create(w) ||
+        !att_create(w))
         return false;
     memcpy(o->content, w->machine->window, (size_t)pages * PAGE_SIZE);
     if (w->oracles != 0) {
@@ -195,7 +197,7 @@ void oracle_destroy(struct world *w)
     free(o->lines);
     free(o->content);
     free(o->touched);
-    free(o->is_touched);
+    free(o->touched_blocks);
     free(o->use);
     free(o->converted_at);
     free(o->blocked_at);
@@ -203,6 +205,7 @@ void oracle_destroy(struct world *w)
     free(o->vcpu);
     free(o->scrubbed);
     free(o->written);
+    free(o->written_blocks);
     free(o->erased);
     free(o);
     w->oracle_state = NULL;

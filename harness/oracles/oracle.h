@@ -31,6 +31,7 @@
 
 #include "harness/agents/access_insn.h"
 #include "harness/agents/world.h"
+#include "harness/oracles/blocks.h"
 #include "harness/oracles/frame_set.h"
 
 /* Ids of calls, CALL_<name>, from the ABI table. */
@@ -227,6 +228,7 @@ struct oracle_state {
     struct frame_set ever;               /* since the reset */
     struct frame_set fresh[FRESH_COUNT]; /* since that oracle looked last */
     struct frame_set plain;              /* bit n: frames 64 n to 64 n + 63 were the host's at boot, all of them */
+    struct frame_set untouched;          /* the same, and none of them has changed since the reset */
     bool scanned;                        /* nothing has happened since the last comparison */
     bool slots_moved;                    /* what it found: slots of TVMs differ from those of the step before */
     uint64_t live;                       /* and which of them are in use, as bits */
@@ -246,7 +248,7 @@ struct oracle_state {
     uint8_t *content;
     uint32_t *touched;
     uint32_t touched_count;
-    bool *is_touched;
+    block_set *touched_blocks; /* by frame */
 
     /* Structures as the oracle last walked them. */
     struct frame_use *use;
@@ -269,7 +271,8 @@ struct oracle_state {
 
     uint32_t *changed; /* frames that changed their record in this step */
     uint32_t changed_count;
-    uint32_t *written; /* frames whose content differs from the step before */
+    uint32_t *written;         /* frames whose content differs from the step before */
+    block_set *written_blocks; /* where, in the order of `written` */
     uint32_t written_count;
 
     struct pmp_verdict pmp[MONITOR_MAX_HARTS][2]; /* by whether a guest runs */

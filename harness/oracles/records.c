@@ -7,16 +7,53 @@
 
 #include <string.h>
 
-#define CHUNK 64u /* records compared at once */
-#define MANY 256u /* the same where all are untouched */
+#define CHUNK 64u /* records whose history is kept together */
+#define GROUP 8u  /* records that make up whole vectors, twice */
 
-/* What most records are: reading this again and again is faster than reading a copy of each. */
-static const struct page_record host[MANY] = {[0 ... MANY - 1] = {.state = PAGE_NONCONF, .link = CONF_PAGE_NONE}};
+/* What most records are. */
+static const struct page_record host[GROUP] = {[0 ... GROUP - 1] = {.state = PAGE_NONCONF, .link = CONF_PAGE_NONE}};
+
+/*
+ * Are `n` records, a multiple of GROUP, all like that? Every byte of them is looked at, at each step: most of what that
+ * costs is reading them, so nothing else is read, and processors that can read more at once do.
+ */
+typedef uint64_t wide __attribute__((vector_size(32), aligned(8), may_alias));
+_Static_assert(sizeof(host) == 6 * sizeof(wide), "a group is twice three vectors");
+
+static inline __attribute__((always_inline)) bool compare_with_host(const struct page_record *records, uint32_t n)
+{
+    const wide *is = (const void *)records;
+    const wide *wanted = (const void *)host;
+    wide odd[3] = {{0}, {0}, {0}};
+
+    for (const wide *end = is + n / GROUP * 6; is < end; is += 6) {
+        odd[0] |= (is[0] ^ wanted[0]) | (is[3] ^ wanted[0]);
+        odd[1] |= (is[1] ^ wanted[1]) | (is[4] ^ wanted[1]);
+        odd[2] |= (is[2] ^ wanted[2]) | (is[5] ^ wanted[2]);
+    }
+    odd[0] |= odd[1] | odd[2];
+    return (odd[0][0] | odd[0][1] | odd[0][2] | odd[0][3]) == 0;
+}
+
+#ifdef __x86_64__
+__attribute__((target("avx2"))) static bool compare_with_host_avx2(const struct page_record *records, uint32_t n)
+{
+    return compare_with_host(records, n);
+}
+#endif
+
+static bool all_host(const struct page_record *records, uint32_t n)
+{
+#ifdef __x86_64__
+    if (__builtin_cpu_supports("avx2"))
+        return compare_with_host_avx2(records, n);
+#endif
+    return compare_with_host(records, n);
+}
 
 bool records_plain(const struct world *w, uint32_t first)
 {
-    return w->oracle_state->pages - first >= CHUNK &&
-           memcmp(&w->machine->monitor->page[first], host, CHUNK * sizeof(*host)) == 0;
+    return w->oracle_state->pages - first >= CHUNK && all_host(&w->machine->monitor->page[first], CHUNK);
 }
 
 bool records_create(struct world *w)
@@ -27,14 +64,17 @@ bool records_create(struct world *w)
     o->record = malloc(bytes);
     o->seen = malloc(bytes);
     if (o->record == NULL || o->seen == NULL || !frame_set_create(&o->ever, o->pages) ||
-        !frame_set_create(&o->plain, o->pages / CHUNK + 1) || !frame_set_create(&o->fresh[FRESH_OWN], o->pages) ||
-        !frame_set_create(&o->fresh[FRESH_REF], o->pages))
+        !frame_set_create(&o->plain, o->pages / CHUNK + 1) || !frame_set_create(&o->untouched, o->pages / CHUNK + 1) ||
+        !frame_set_create(&o->fresh[FRESH_OWN], o->pages) || !frame_set_create(&o->fresh[FRESH_REF], o->pages))
         return false;
     memcpy(o->record, w->machine->monitor->page, bytes);
     memcpy(o->seen, w->machine->monitor->page, bytes);
-    for (uint32_t base = 0; base < o->pages; base += CHUNK)
-        if (records_plain(w, base))
-            frame_set_add(&o->plain, base / CHUNK);
+    for (uint32_t base = 0; base < o->pages; base += CHUNK) {
+        if (!records_plain(w, base))
+            continue;
+        frame_set_add(&o->plain, base / CHUNK);
+        frame_set_add(&o->untouched, base / CHUNK);
+    }
     return true;
 }
 
@@ -46,6 +86,7 @@ void records_destroy(struct world *w)
     free(o->seen);
     frame_set_destroy(&o->ever);
     frame_set_destroy(&o->plain);
+    frame_set_destroy(&o->untouched);
     for (unsigned i = 0; i < FRESH_COUNT; i++)
         frame_set_destroy(&o->fresh[i]);
 }
@@ -60,28 +101,45 @@ void records_reset(struct world *w)
         o->blocked_at[f] = 0;
         o->converted_at[f] = 0;
     }
+    if (o->ever.any)
+        memcpy(o->untouched.word, o->plain.word, o->plain.words * sizeof(*o->plain.word));
     frame_set_clear(&o->ever);
     for (unsigned i = 0; i < FRESH_COUNT; i++)
         frame_set_clear(&o->fresh[i]);
     o->scanned = false;
 }
 
-/* Was this chunk the host's at boot, and never touched since? Then it is compared with what it was there. */
-static bool untouched(const struct oracle_state *o, uint32_t chunk)
+/* How many records from `base` on are in chunks that were the host's at boot, and never touched since; perhaps more. */
+static uint32_t untouched_run(const struct oracle_state *o, uint32_t base)
 {
-    return o->ever.word[chunk] == 0 && (o->plain.word[chunk / 64] >> chunk % 64 & 1) != 0;
+    uint32_t chunk = base / CHUNK;
+    uint64_t others = ~(o->untouched.word[chunk / 64] >> chunk % 64);
+
+    return (others == 0 ? 64 : (uint32_t)__builtin_ctzll(others)) * CHUNK;
 }
 
-/* How many records from `base` on are compared at once, and with what. */
-static uint32_t expected(const struct oracle_state *o, uint32_t base, const struct page_record **with)
+static void compare_group(struct oracle_state *o, const struct page_record *now, uint32_t base, uint32_t n)
 {
-    uint32_t left = o->pages - base;
-    uint32_t n = 0;
+    if (memcmp(now + base, o->seen + base, n * sizeof(*now)) == 0)
+        return;
+    for (uint32_t f = base; f < base + n; f++) {
+        if (memcmp(now + f, o->seen + f, sizeof(*now)) == 0)
+            continue;
+        o->seen[f] = now[f];
+        frame_set_add(&o->ever, f);
+        frame_set_remove(&o->untouched, f / CHUNK);
+        for (unsigned i = 0; i < FRESH_COUNT; i++)
+            frame_set_add(&o->fresh[i], f);
+    }
+}
 
-    while (n < MANY && left - n >= CHUNK && untouched(o, (base + n) / CHUNK))
-        n += CHUNK;
-    *with = n != 0 ? host : o->seen + base;
-    return n != 0 ? n : left < CHUNK ? left : CHUNK;
+/* All of them at once, and where they differ in groups: what a call changes lies side by side. */
+static void compare_each(struct oracle_state *o, const struct page_record *now, uint32_t base, uint32_t n)
+{
+    if (memcmp(now + base, o->seen + base, n * sizeof(*now)) == 0)
+        return;
+    for (uint32_t at = 0; at < n; at += GROUP)
+        compare_group(o, now, base + at, n - at < GROUP ? n - at : GROUP);
 }
 
 void records_scan(struct world *w)
@@ -95,18 +153,12 @@ void records_scan(struct world *w)
     o->scanned = true;
     uint32_t n;
     for (uint32_t base = 0; base < o->pages; base += n) {
-        const struct page_record *with;
-        n = expected(o, base, &with);
-        if (memcmp(now + base, with, n * sizeof(*now)) == 0)
+        n = untouched_run(o, base);
+        if (n != 0 && all_host(now + base, n))
             continue;
-        for (uint32_t f = base; f < base + n; f++) {
-            if (memcmp(now + f, o->seen + f, sizeof(*now)) == 0)
-                continue;
-            o->seen[f] = now[f];
-            frame_set_add(&o->ever, f);
-            for (unsigned i = 0; i < FRESH_COUNT; i++)
-                frame_set_add(&o->fresh[i], f);
-        }
+        if (n == 0)
+            n = o->pages - base < CHUNK ? o->pages - base : CHUNK;
+        compare_each(o, now, base, n);
     }
     o->slots_moved = memcmp(slot, o->slot, sizeof(o->slot)) != 0;
     o->live = o->slot_live;

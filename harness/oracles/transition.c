@@ -338,8 +338,8 @@ void transition_reset(struct world *w)
 
     for (uint32_t i = 0; i < o->touched_count; i++) {
         uint32_t f = o->touched[i];
-        memcpy(step_old_bytes(o, f), step_bytes(w, f), PAGE_SIZE);
-        o->is_touched[f] = false;
+        blocks_copy(step_old_bytes(o, f), step_bytes(w, f), o->touched_blocks[f]);
+        o->touched_blocks[f] = 0;
     }
     o->touched_count = 0;
     /* What is converted from here on has version 0; being online at boot is having seen no fence yet. */
@@ -400,11 +400,10 @@ void transition_sync(struct world *w)
 
     for (uint32_t i = 0; i < o->written_count; i++) {
         uint32_t f = o->written[i];
-        memcpy(step_old_bytes(o, f), step_bytes(w, f), PAGE_SIZE);
-        if (!o->is_touched[f]) {
-            o->is_touched[f] = true;
+        blocks_copy(step_old_bytes(o, f), step_bytes(w, f), o->written_blocks[i]);
+        if (o->touched_blocks[f] == 0)
             o->touched[o->touched_count++] = f;
-        }
+        o->touched_blocks[f] |= o->written_blocks[i];
     }
     if (!o->entered)
         return;

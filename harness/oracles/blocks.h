@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Where two copies of a frame differ. A step changes a few words of a page; whoever keeps a copy of it finds out where, and
+ * takes over that part instead of all of it. The bytes are compared, all of them: nobody is asked what was written.
+ */
+#ifndef TOUCHSTONE_HARNESS_BLOCKS_H
+#define TOUCHSTONE_HARNESS_BLOCKS_H
+
+#include <stdint.h>
+#include <string.h>
+
+#include "monitor/core/types.h"
+
+#define BLOCK_BYTES 256u
+#define FRAME_BLOCKS (PAGE_SIZE / BLOCK_BYTES)
+
+/* A bit for each block of a frame, lowest first. */
+typedef uint16_t block_set;
+_Static_assert(FRAME_BLOCKS == 8 * sizeof(block_set), "a bit for each");
+
+/* Blocks in which two frames differ; 0 when they are equal. */
+static inline block_set blocks_differing(const uint8_t *one, const uint8_t *other)
+{
+    unsigned blocks = 0;
+
+    for (unsigned i = 0; i < FRAME_BLOCKS; i++)
+        if (memcmp(one + (size_t)i * BLOCK_BYTES, other + (size_t)i * BLOCK_BYTES, BLOCK_BYTES) != 0)
+            blocks |= 1u << i;
+    return (block_set)blocks;
+}
+
+/* Copy these blocks of a frame. */
+static inline void blocks_copy(uint8_t *to, const uint8_t *from, block_set blocks)
+{
+    for (unsigned rest = blocks; rest != 0; rest &= rest - 1) {
+        size_t at = (size_t)__builtin_ctz(rest) * BLOCK_BYTES;
+        memcpy(to + at, from + at, BLOCK_BYTES);
+    }
+}
+
+#endif
