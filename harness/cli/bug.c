@@ -4,6 +4,7 @@
 
 #include <ctype.h>
 #include <inttypes.h>
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -26,6 +27,23 @@ static void name_part(char *out, size_t max, const char *text)
     out[len] = '\0';
 }
 
+/* What cannot be printed on one line of any terminal is no part of a finding's words. */
+static void plain(char *text)
+{
+    for (; *text != '\0'; text++) {
+        if ((unsigned char)*text < ' ' || (unsigned char)*text > '~')
+            *text = '?';
+    }
+}
+
+void bug_found_by(struct bug *b, const char *engine, const char *target)
+{
+    snprintf(b->engine, sizeof(b->engine), "%s", engine);
+    snprintf(b->target, sizeof(b->target), "%s", target);
+    plain(b->engine);
+    plain(b->target);
+}
+
 void bug_identify(struct bug *b, const struct verdict *v)
 {
     const struct finding *f = &v->finding;
@@ -37,6 +55,10 @@ void bug_identify(struct bug *b, const struct verdict *v)
     snprintf(b->site, sizeof(b->site), "%s", v->site);
     snprintf(b->severity, sizeof(b->severity), "%.2s", severity_name(f->severity));
     snprintf(b->title, sizeof(b->title), "%s %s in %s: %s", b->oracle, b->property, b->call, f->text);
+    plain(b->property);
+    plain(b->call);
+    plain(b->site);
+    plain(b->title);
     uint64_t hash = text_hash(text_hash(0xcbf29ce484222325u, b->oracle), b->property);
 
     hash = text_hash(text_hash(hash, b->call), b->site);
@@ -48,65 +70,162 @@ void bug_identify(struct bug *b, const struct verdict *v)
 
 /* --- reading ---------------------------------------------------------------------------------------------------- */
 
-static void take(char *out, size_t max, const struct json *object, const char *name)
+/* Reading one bug.json: the first thing that is wrong with it. */
+struct reading {
+    char *why;
+    size_t max;
+    bool good;
+};
+
+__attribute__((format(printf, 2, 3))) static void refuse(struct reading *r, const char *format, ...)
 {
-    snprintf(out, max, "%s", json_text(object, name, ""));
+    va_list arguments;
+
+    if (!r->good)
+        return;
+    r->good = false;
+    va_start(arguments, format);
+    vsnprintf(r->why, r->max, format, arguments);
+    va_end(arguments);
 }
 
-static bool take_events(struct bug *b, const struct json *history)
+static void take(struct reading *r, char *out, size_t max, const struct json *object, const char *name)
 {
-    for (const struct json *e = history != NULL ? history->child : NULL; e != NULL; e = e->next) {
-        if (!bug_add_event(b, json_text(e, "event", ""), json_text(e, "verdict", "")))
-            return false;
-        take(b->event[b->events - 1].build, BUG_TEXT_SIZE, e, "build");
+    const struct json *member = json_get(object, name);
+    const char *text = json_text(object, name, "");
+
+    if (member != NULL && member->kind != JSON_STRING && member->kind != JSON_NULL)
+        refuse(r, "%s: expected a text", name);
+    if (strlen(text) >= max)
+        refuse(r, "%s: longer than %zu bytes", name, max - 1);
+    for (const char *c = text; *c != '\0'; c++) {
+        if ((unsigned char)*c < ' ' || (unsigned char)*c > '~')
+            refuse(r, "%s: a character that is not printable ASCII", name);
     }
-    return true;
+    snprintf(out, max, "%s", text);
 }
 
-static bool take_all(struct bug *b, const struct json *j, const char *path)
+static uint64_t take_number(struct reading *r, const struct json *object, const char *name, uint64_t otherwise)
 {
-    const struct json *key = json_get(j, "key");
+    if (json_get(object, name) != NULL && json_number(object, name, 0) != json_number(object, name, 1))
+        refuse(r, "%s: expected a whole number", name);
+    return json_number(object, name, otherwise);
+}
+
+/* A member of another name would be gone when the file is written again. */
+static void only(struct reading *r, const struct json *object, const char *what, const char *const *names)
+{
+    for (const struct json *m = object != NULL && object->kind == JSON_OBJECT ? object->child : NULL; m != NULL;
+         m = m->next) {
+        size_t i = 0;
+
+        while (names[i] != NULL && strcmp(names[i], m->name) != 0)
+            i++;
+        if (names[i] == NULL)
+            refuse(r, "%s: a member that has no meaning here, behind '%s'", what, names[0]);
+        for (const struct json *same = m->next; same != NULL; same = same->next) {
+            if (strcmp(same->name, m->name) == 0)
+                refuse(r, "%s: %s is there twice", what, names[i] != NULL ? names[i] : "a member");
+        }
+        if (!r->good)
+            return;
+    }
+}
+
+static void take_events(struct reading *r, struct bug *b, const struct json *history)
+{
+    static const char *const names[] = {"event", "verdict", "build", NULL};
+
+    if (history != NULL && history->kind != JSON_ARRAY)
+        refuse(r, "history: expected a list");
+    for (const struct json *e = r->good && history != NULL ? history->child : NULL; e != NULL && r->good; e = e->next) {
+        struct bug_event event;
+
+        if (e->kind != JSON_OBJECT)
+            refuse(r, "history: expected objects");
+        only(r, e, "history", names);
+        take(r, event.event, sizeof(event.event), e, "event");
+        take(r, event.verdict, sizeof(event.verdict), e, "verdict");
+        take(r, event.build, sizeof(event.build), e, "build");
+        if (b->events == BUG_EVENTS_MAX)
+            refuse(r, "history: more than %u events", BUG_EVENTS_MAX);
+        else if (r->good && !bug_add_event(b, event.event, event.verdict))
+            refuse(r, "out of memory");
+        else if (r->good)
+            snprintf(b->event[b->events - 1].build, BUG_TEXT_SIZE, "%s", event.build);
+    }
+}
+
+static void take_all(struct reading *r, struct bug *b, const struct json *j)
+{
+    static const char *const names[] = {"schema",     "id",       "key",        "severity", "title",
+                                        "status",     "engine",   "target",     "count",    "step",
+                                        "operations", "shortest", "reproduced", "history",  NULL};
+    static const char *const of_key[] = {"oracle", "property", "call", "site", NULL};
+    static const char *const of_runs[] = {"times", "of", NULL};
+    const struct json *key = json_get(j, "key"), *runs = json_get(j, "reproduced");
 
     if (strcmp(json_text(j, "schema", ""), "touchstone-bug/1") != 0 || key == NULL || *json_text(j, "id", "") == '\0')
-        return cli_error(0, "%s: not a touchstone-bug/1: schema, id or key is missing", path), false;
-    take(b->id, sizeof(b->id), j, "id");
-    take(b->oracle, sizeof(b->oracle), key, "oracle");
-    take(b->property, sizeof(b->property), key, "property");
-    take(b->call, sizeof(b->call), key, "call");
-    take(b->site, sizeof(b->site), key, "site");
-    take(b->severity, sizeof(b->severity), j, "severity");
-    take(b->title, sizeof(b->title), j, "title");
-    take(b->status, sizeof(b->status), j, "status");
-    take(b->engine, sizeof(b->engine), j, "engine");
-    take(b->target, sizeof(b->target), j, "target");
-    b->count = json_number(j, "count", 1);
-    b->step = json_number(j, "step", 0);
-    b->operations = json_number(j, "operations", 0);
-    b->shortest = json_number(j, "shortest", 0);
-    b->reproduced = json_number(json_get(j, "reproduced"), "times", 0);
-    b->runs = json_number(json_get(j, "reproduced"), "of", 0);
-    return take_events(b, json_get(j, "history"));
+        refuse(r, "not a touchstone-bug/1: schema, id or key is missing");
+    if (r->good && (key->kind != JSON_OBJECT || (runs != NULL && runs->kind != JSON_OBJECT)))
+        refuse(r, "key and reproduced: expected objects");
+    only(r, j, "bug", names);
+    only(r, key, "key", of_key);
+    only(r, runs, "reproduced", of_runs);
+    take(r, b->id, sizeof(b->id), j, "id");
+    take(r, b->oracle, sizeof(b->oracle), key, "oracle");
+    take(r, b->property, sizeof(b->property), key, "property");
+    take(r, b->call, sizeof(b->call), key, "call");
+    take(r, b->site, sizeof(b->site), key, "site");
+    take(r, b->severity, sizeof(b->severity), j, "severity");
+    take(r, b->title, sizeof(b->title), j, "title");
+    take(r, b->status, sizeof(b->status), j, "status");
+    take(r, b->engine, sizeof(b->engine), j, "engine");
+    take(r, b->target, sizeof(b->target), j, "target");
+    b->count = take_number(r, j, "count", 1);
+    b->step = take_number(r, j, "step", 0);
+    b->operations = take_number(r, j, "operations", 0);
+    b->shortest = take_number(r, j, "shortest", 0);
+    b->reproduced = take_number(r, runs, "times", 0);
+    b->runs = take_number(r, runs, "of", 0);
+    take_events(r, b, json_get(j, "history"));
+}
+
+bool bug_parse(struct bug *b, const char *text, size_t size, size_t *offset, char *why, size_t max)
+{
+    struct reading r = {.why = why, .max = max, .good = true};
+    const char *what = NULL;
+
+    *b = (struct bug){0};
+    *offset = 0;
+    struct json *j = json_parse(text, size, offset, &what);
+
+    if (j == NULL)
+        refuse(&r, "%s", what != NULL ? what : "not JSON");
+    else
+        *offset = 0; /* of the whole */
+    if (j != NULL)
+        take_all(&r, b, j);
+    json_free(j);
+    if (!r.good)
+        bug_free(b);
+    return r.good;
 }
 
 bool bug_read(struct bug *b, const char *folder)
 {
-    char path[4200];
+    char path[4200], why[160];
     size_t size, offset;
-    const char *what;
 
     *b = (struct bug){0};
     snprintf(path, sizeof(path), "%.4096s/bug.json", folder);
     uint8_t *text = file_read(path, BUG_JSON_MAX, &size);
     if (text == NULL)
         return false;
-    struct json *j = json_parse((const char *)text, size, &offset, &what);
-    bool good = j != NULL && take_all(b, j, path);
+    bool good = bug_parse(b, (const char *)text, size, &offset, why, sizeof(why));
 
-    if (j == NULL)
-        cli_error(0, "%s: offset %zu: %s", path, offset, what != NULL ? what : "not JSON");
     if (!good)
-        bug_free(b);
-    json_free(j);
+        cli_error(0, "%s: offset %zu: %s", path, offset, why);
     free(text);
     return good;
 }
@@ -123,7 +242,7 @@ static void member(FILE *out, const char *name, const char *text)
     fputs(",\n", out);
 }
 
-static void print_bug(FILE *out, const struct bug *b)
+void bug_print(FILE *out, const struct bug *b)
 {
     fputs("{\n", out);
     member(out, "schema", "touchstone-bug/1");
@@ -168,7 +287,7 @@ bool bug_write(const struct bug *b, const char *folder)
 
     if (out == NULL)
         return cli_error(0, "out of memory"), false;
-    print_bug(out, b);
+    bug_print(out, b);
     fclose(out);
     snprintf(path, sizeof(path), "%.4096s/bug.json", folder);
     bool good = file_write(path, text, size, true, &exists);

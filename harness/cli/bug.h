@@ -49,8 +49,19 @@ struct bug {
 /* Identity of a verdict: <oracle>-<property>-<call>-<hash of those and the site>. */
 void bug_identify(struct bug *b, const struct verdict *v);
 
+/* Who found it, for which fuzz target; "" when nobody said. */
+void bug_found_by(struct bug *b, const char *engine, const char *target);
+
 /* Read <folder>/bug.json. False after one line of complaint; *b is empty then. */
 bool bug_read(struct bug *b, const char *folder);
+
+/*
+ * What bug_read does with the text of a bug.json, whatever its `size` bytes are. False when it is none, with the byte where that shows
+ * (at most `size`) and why, in one printable line of at most `max` bytes; *b is empty then. What it accepts, bug_print writes
+ * without a loss: texts that are too long, or that a terminal would obey, and members that nobody knows are refused.
+ */
+bool bug_parse(struct bug *b, const char *text, size_t size, size_t *offset, char *why, size_t max);
+void bug_print(FILE *out, const struct bug *b);
 
 /* Replace <folder>/bug.json. False after a complaint. */
 bool bug_write(const struct bug *b, const char *folder);

@@ -88,7 +88,12 @@ static char *string(struct reader *r)
 {
     if (!take(r, '"'))
         return fail(r, "expected a string");
-    char *text = copy(r, r->at, (size_t)(r->end - r->at));
+    /* Room for what stands there and no more: a file may have many strings. */
+    size_t room = 0, left = (size_t)(r->end - r->at);
+
+    while (room < left && r->at[room] != '"')
+        room += r->at[room] == '\\' && room + 1 < left ? 2 : 1;
+    char *text = copy(r, r->at, room);
     size_t len = 0;
 
     while (text != NULL && r->at < r->end && *r->at != '"') {

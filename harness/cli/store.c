@@ -207,8 +207,7 @@ static void describe(const struct occurrence *o, const struct proof *p, struct b
                  b->call);
         snprintf(b->id + strlen(b->id), sizeof(b->id) - strlen(b->id), "-leak");
     }
-    snprintf(b->engine, sizeof(b->engine), "%s", or (o->engine, ""));
-    snprintf(b->target, sizeof(b->target), "%s", or (o->target, ""));
+    bug_found_by(b, or (o->engine, ""), or (o->target, ""));
     b->count = 1;
     b->reproduced = p->times;
     b->runs = p->runs;

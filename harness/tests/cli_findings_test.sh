@@ -73,12 +73,18 @@ expect 5 "a new input for it"
 holds "the damaged file is kept" test "$(cat "$finding/bug.json.damaged-1")" = '{"schema": "touchstone-bug/1", "id": "x'
 is count 8 "the count is that of the inputs"
 is history "$(field history)" "bug.json is whole again"
-for text in '' '[]' '{}' 'null' '{"schema": "touchstone-bug/1"}' '[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[' '{"schema": "\u12"}'; do
+for text in '' '[]' '{}' 'null' '{"schema": "touchstone-bug/1"}' '[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[' '{"schema": "\u12"}' \
+    '{"schema": "touchstone-bug/1", "id": "\u001b[2J", "key": {}}' '{"schema": "touchstone-bug/1", "id": "x", "key": {}, "note": 1}' \
+    '{"schema": "touchstone-bug/1", "id": "x", "key": {"call": 7}}' '{"schema": "touchstone-bug/1", "id": "x", "key": {}, "count": -1}'; do
     printf '%s' "$text" >"$finding/bug.json"
     touchstone verify-fix --findings "$store" scrub-missing
     expect 2 "a bug.json of '$text'"
     one_line "$scratch/err" "a bug.json of '$text'"
 done
+python3 -c 'print("[" + ", ".join(["\"\""] * 250000) + "]")' >"$finding/bug.json"
+prlimit --as=1000000000 "$TOUCHSTONE_BIN" verify-fix --findings "$store" scrub-missing >"$scratch/out" 2>"$scratch/err"
+one_line "$scratch/err" "a bug.json of many strings"
+says "$scratch/err" "schema, id or key is missing" "takes no more memory than it has bytes"
 head -c 50 "$finding/min.tst" >"$scratch/cut" && cp "$scratch/cut" "$finding/min.tst"
 cp "$scratch/before.json" "$finding/bug.json"
 run_planted verify-fix --findings "$store" scrub-missing
