@@ -12,7 +12,7 @@ object to the same trace: then the harness is wrong, and that is no detection. I
   REG           the register replay on Unicorn  BOOT  the payload in QEMU
   FAULT         a call that fails has changed something
 
-A patch may say who alone is to judge it: "Judge: interleave", or "Judge: faults" for fault_injection_test.
+A patch may say who alone is to judge it: "Judge: interleave", "Judge: faults" for fault_injection_test, or "Judge: switch".
 """
 
 import ctypes
@@ -53,7 +53,7 @@ class Verdict:
         self.schedule = None  # arguments of `touchstone interleave` that show it
         self.reproducer = None  # trace that shows it on the patched build
         self.seed = None  # seed that shows it
-        self.candidates = []  # all seeds that some oracle objects to, those that show it in the fewest steps first
+        self.candidates = []  # (kind, path) of all seeds that some oracle objects to, those that show it in the fewest steps first
         self.crashed = False  # the process that ran the seeds died: one of them shows it
 
     def withdraw(self, reason):
@@ -235,7 +235,7 @@ class Judge:
             verdict.crashed = True
             return
         entries = json.loads(output)["files"]
-        verdict.candidates = [os.path.abspath(entry["file"]) for entry in sorted(entries, key=lambda entry: entry["steps"])
+        verdict.candidates = [((entry["oracle"], entry["property"], entry["call"]), os.path.abspath(entry["file"])) for entry in sorted(entries, key=lambda entry: entry["steps"])
                               if entry["status"] == "finding" and entry["file"] not in self.failing_seeds(variant)]
         for entry in entries:
             verdict.executions += 1
@@ -390,7 +390,7 @@ class Judge:
         start = time.monotonic()
         try:
             source = self.builder.copy_source(plant)
-            if not plant.firmware_only() and not self.binary:
+            if not plant.firmware_only() and not self.binary and plant.header.get("Judge") != "switch":
                 program = self.host(plant, source, verdict)
             if not verdict.detected:
                 self.switch(plant, source, verdict)

@@ -6,12 +6,15 @@ with the witness that stands beside the patch: it may have three operations more
 binary and as a compiled C program, each time in a new process, and has to be the same finding each time, to the letter.
 The witness has to show the bug as well.
 
-Of what is found the shortest is kept: seeds that come to a finding in few steps are shortened first, one of each kind of finding.
+Of what is found the shortest is kept: up to six inputs are shortened, as long as none is short enough. Seeds that come to a finding
+in few steps are first, one of each kind of finding; harts that overlap are tried in other orders.
 
 What only an expectation sees is shown by the witness itself, whose lines say what must happen. What no trace can show has a
 header `Witness: switch: why` instead of a witness, and is shown twenty times by the replay of the firmware's world switch.
 """
 
+import glob
+import itertools
 import os
 import re
 import subprocess
@@ -21,7 +24,7 @@ import planting
 import reproduced
 import rows
 
-KINDS_TRIED = 3
+INPUTS_TRIED = 6
 MIN_SECONDS = 1200
 REASONS = ("switch",)  # what may stand for a witness
 
@@ -105,19 +108,35 @@ class Reproducer:
             seeds = half if code not in (0, 5) else seeds[len(seeds) // 2:]
         return seeds
 
+    def overlapping(self, plant, program, seed):
+        """What the interleaver finds with this seed, as it was found."""
+        folder = os.path.join(self.judge.folder(plant), f"interleave-{seed}")
+        steps = judging.INTERLEAVE_STEPS[os.path.basename(os.path.dirname(program))]
+        self.run([program, "interleave", "--json", "--no-min", "--steps", str(steps), "--seed", str(seed), "--seeds", self.judge.corpora,
+                  "--findings", folder], plant)
+        return sorted(glob.glob(os.path.join(folder, "*", "input.tst")))
+
     def inputs(self, plant, verdict, program):
         """Traces that show it, the most promising first."""
         if verdict.crashed:
-            return self.crashing_seed(plant, program)
-        if verdict.schedule is not None and "--trace" in verdict.schedule:
-            verdict.reproducer = verdict.schedule[verdict.schedule.index("--trace") + 1]
-        first = [verdict.reproducer] if verdict.reproducer and os.path.exists(verdict.reproducer) else []
-        return (verdict.candidates or first)[:KINDS_TRIED]
+            yield from self.crashing_seed(plant, program)
+        elif verdict.schedule is not None:
+            for seed in range(1, INPUTS_TRIED + 1):
+                yield from self.overlapping(plant, program, seed)
+        elif verdict.candidates:
+            kinds = {}
+            for kind, path in verdict.candidates:
+                kinds.setdefault(kind, []).append(path)
+            # One of each kind, then the second ones.
+            for rank in range(INPUTS_TRIED):
+                yield from (paths[rank] for paths in kinds.values() if rank < len(paths))
+        elif verdict.reproducer and os.path.exists(verdict.reproducer):
+            yield verdict.reproducer
 
     def shortest(self, plant, verdict, program, folder, enough):
         """(operations before, after, executions) of the shortest finding, which is folder/min.trace then; None: nothing was kept."""
         best, text = None, os.path.join(folder, "min.trace")
-        for number, path in enumerate(self.inputs(plant, verdict, program)):
+        for number, path in enumerate(itertools.islice(self.inputs(plant, verdict, program), INPUTS_TRIED)):
             tried = os.path.join(folder, f"min-{number}.trace")
             said = self.run([program, "min", "--force", "--any", path, "-o", tried], plant, MIN_SECONDS)[1]
             counted = re.search(r"(\d+) operations to (\d+) in (\d+) executions", said)
@@ -163,11 +182,19 @@ class Reproducer:
             return row
         row["operations"], row["short"], row["executions"] = numbers
         same = self.forms(plant, program, folder, row)
-        shows = self.identity([program, "run", "--any", witness_path(plant)], plant)
+        shows = self.witness_shows(plant, program)
         if shows is None:
             row["finding"] += "; but the witness shows nothing"
         good = same and shows is not None and row["short"] <= enough
         return dict(row, status="passed" if good else "failed")
+
+    def witness_shows(self, plant, program):
+        """What the witness shows, on this build or on the fast one: between any two accesses a schedule is another one."""
+        shows = self.identity([program, "run", "--any", witness_path(plant)], plant)
+        if shows is None and os.path.basename(os.path.dirname(program)) != "plain":
+            plain = self.builder.host(plant, os.path.join(self.builder.work, plant.id, "source"), "plain")
+            shows = self.identity([plain, "run", "--any", witness_path(plant)], plant)
+        return shows
 
     def forms(self, plant, program, folder, row):
         """Run folder/min.trace in all forms; True when it is the same finding each time."""
