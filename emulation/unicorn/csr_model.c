@@ -35,6 +35,8 @@ _Static_assert(CSR_SLOTS < 255, "slot_plus_one has byte elements");
 #define HS_INTERRUPTS (VS_INTERRUPTS | UINT64_C(0x1000))
 #define INTERRUPT_MSIP UINT64_C(0x8)
 #define FROM_MENVCFG UINT64_C(0xc000000000000000)
+#define MENVCFG_STCE (UINT64_C(1) << 63)
+#define HVIP_VSTIP UINT64_C(0x40)
 /* rv64 with A, C, D, F, H, I, M, S, U, V. */
 #define MISA_VALUE (UINT64_C(2) << 62 | 0x3411ad)
 
@@ -288,6 +290,9 @@ enum csr_result csr_write(struct csr_file *f, unsigned number, uint64_t value)
         return CSR_UNCLASSIFIED;
     if (!exists(f, slot, number) || read_only)
         return CSR_ILLEGAL;
+    if (slot == SLOT_hvip && (f->value[SLOT_menvcfg] & MENVCFG_STCE) != 0)
+        value =
+            replace(value, f->value[slot], HVIP_VSTIP); /* as QEMU 10 does: M-mode does not reach it while Sstc is on */
     csr_set(f, (enum csr_slot)slot, value);
     f->value[SLOT_mstatus] |= unit_of(slot);
     return CSR_DONE;

@@ -16,7 +16,7 @@
  *   hvip               exchanged; hip, vsip are views of it
  *   sie, hie, vsie     views of mie, which is exchanged
  *   mtvec, mscratch, pmp*, mcounteren, menvcfg, mstateen*   the monitor's, constant for both worlds but for the window
- *                      entry
+ *                      entry (a port may switch features of menvcfg off for a moment, to reach what they hide)
  *   vstart, vxsat, vxrm, vcsr, vl, vtype   with the vector registers
  *   sstateen*          the host's; a guest has no access (hstateen0.SE0 is 0), and what they open is closed to it
  *   tselect, tdata*, tcontrol, mcontext   M-mode only; the port switches all triggers off at boot, and no call sets one

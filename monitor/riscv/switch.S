@@ -16,11 +16,24 @@
 
     .section .text.switch, "ax"
 
-/* void hal_csr_swap(struct hart *h, struct world_ctx *save, const struct world_ctx *load) */
+/*
+ * void hal_csr_swap(struct hart *h, struct world_ctx *save, const struct world_ctx *load)
+ *
+ * hvip is exchanged with Sstc off: QEMU 10 keeps hvip.VSTIP from M-mode's writes while menvcfg.STCE is 1, so that a guest would
+ * take the timer interrupt that the host has raised there.
+ */
+#define CSR_HVIP 0x645
 #define SWAP_CSR(index, number, name)                                                                                  \
+    .if (number) == CSR_HVIP;                                                                                          \
+    csrrc t1, menvcfg, t1;                                                                                             \
+    .endif;                                                                                                            \
     ld t0, WORLD_CSR_OFFSET + 8 * (index)(a2);                                                                         \
     csrrw t0, number, t0;                                                                                              \
-    sd t0, WORLD_CSR_OFFSET + 8 * (index)(a1);
+    sd t0, WORLD_CSR_OFFSET + 8 * (index)(a1);                                                                         \
+    .if (number) == CSR_HVIP;                                                                                          \
+    csrw menvcfg, t1;                                                                                                  \
+    .endif;
+#define MENVCFG_STCE (1 << 63)
 
     .globl hal_csr_swap
     .type hal_csr_swap, @function
@@ -29,6 +42,7 @@ hal_csr_swap:
     addi sp, sp, -16
     sc.d t0, zero, (sp)                 /* the next world must not complete the reservation of the last one */
     addi sp, sp, 16
+    li t1, MENVCFG_STCE
     WORLD_CSRS(SWAP_CSR)
     lla t0, riscv_stateen
     lw t0, 0(t0)

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Attack: the host sets hvip.VSTIP before a run: a timer interrupt for a guest whose timer has not struck.
- * Stopped by: what the guest allowed: the monitor lets no other bit of hvip through. On QEMU 10 with Sstc a write of
- *   M-mode to hvip does not reach VSTIP once HS-mode has set it, so the monitor's own value does not take effect.
+ * Stopped by: what the guest allowed: the monitor lets no other bit of hvip through. On QEMU 10 M-mode reaches VSTIP
+ *   there only while menvcfg.STCE is 0, so the switch exchanges hvip in such a moment.
  * Succeeds without: interrupt-any
- * Machine: limit 10, disarmed 10
+ * Machine: disarmed 10
  */
 #include "emulation/qemu/attacks/kit/attack.h"
 #include "emulation/qemu/attacks/kit/tvm.h"
