@@ -2,9 +2,9 @@
 /*
  * touchstone triage: many inputs that some engine kept become few findings.
  *
- * Each input is judged in a process of its own, five times; inputs that show the same end up in one folder of findings/, made
- * short and with a count. Inputs of a fuzz target that is not about whole traces are given to that target, and what it prints
- * is taken: a trace, or what a sanitizer says.
+ * Each input is judged in a process of its own, the first one of a finding five times; inputs that show the same end up in one
+ * folder of findings/, made short and with a count. Inputs of a fuzz target that is not about whole traces are given to that
+ * target, and what it prints is taken: a trace, or what a sanitizer says.
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
