@@ -237,10 +237,10 @@ void att_after(struct world *w)
         if (t == NULL)
             continue;
         if (memcmp(t->pages.value, s->pages, ATT_HASH_SIZE) != 0)
-            oracle_report(w, ORACLE_ATT, S4_ABI, "pages", "the measurement of the pages of TVM slot %u is not theirs",
-                          i);
+            oracle_report(w, ORACLE_ATT, S1_ISOLATION, "pages",
+                          "the measurement of the pages of TVM slot %u is not theirs", i);
         if (memcmp(t->config.value, s->config, ATT_HASH_SIZE) != 0)
-            oracle_report(w, ORACLE_ATT, S4_ABI, "config",
+            oracle_report(w, ORACLE_ATT, S1_ISOLATION, "config",
                           "the measurement of the configuration of TVM slot %u is not that of its calls", i);
     }
 }

@@ -32,7 +32,7 @@ static void spoil_frame(struct world *w, const struct machine_event *event)
 static void step_finds(struct world *w, const char *property)
 {
     sabotage_end(w);
-    CHECK_FINDING(w, ORACLE_ATT, S4_ABI, property);
+    CHECK_FINDING(w, ORACLE_ATT, S1_ISOLATION, property);
     world_destroy(w);
 }
 
