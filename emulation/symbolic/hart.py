@@ -79,7 +79,8 @@ class Hart:
         self.stored = set()
         self.vlenb = 0
         self.reserved = True  # a load-reserved of the last world may be open
-        self.condition = []
+        # Objects are aligned for words, which is also what place() takes for granted.
+        self.condition = [z3.BitVec(base, 64) & 7 == 0 for base in regions if base is not None]
         self.events = []
         self.visited = set()
         self.fresh = 0
