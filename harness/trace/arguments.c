@@ -120,7 +120,7 @@ static void set_finalize(const struct aim *aim, struct trace_op *op)
 
 static void set_shmem(const struct aim *aim, struct trace_op *op)
 {
-    value_handle(op, 0, ARG_RAM, 32 + 4 * op->hart, 0);
+    value_handle(op, 0, ARG_RAM, LAYOUT_MAILBOX(op->hart), 0);
     value_raw(op, 1, 0);
     value_raw(op, 2, 0);
     if (random_chance(aim->r, 15)) {
@@ -157,7 +157,7 @@ static void set_shared_pages(const struct aim *aim, struct trace_op *op)
     set_tvm(aim, op, true);
     const struct sketch_tvm *tvm = chosen_tvm(aim, op);
 
-    value_handle(op, 1, ARG_RAM, large ? 512 : 64 + (uint32_t)random_below(aim->r, 16), 0);
+    value_handle(op, 1, ARG_RAM, large ? 512 : LAYOUT_SHARED + (uint32_t)random_below(aim->r, LAYOUT_SHARED_FRAMES), 0);
     value_raw(op, 2, large ? TSM_PAGE_2M : TSM_PAGE_4K);
     value_raw(op, 3, 1);
     if (tvm != NULL && tvm->shared_len != 0)

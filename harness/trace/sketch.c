@@ -360,6 +360,10 @@ static void apply_call(struct sketch *s, const struct trace_op *op)
         if (tvm_of(s, op, 0) != NULL)
             tvm_of(s, op, 0)->blocked = true;
         break;
+    case CALL_covh_add_tvm_shared_pages:
+        if (tvm_of(s, op, 0) != NULL && op->kind[1] == ARG_RAM)
+            tvm_of(s, op, 0)->lent = op->a[1];
+        break;
     case CALL_covh_tvm_fence:
         if (tvm_of(s, op, 0) != NULL)
             tvm_of(s, op, 0)->blocked = false;

@@ -44,6 +44,7 @@ struct sketch_tvm {
     uint64_t change_len;
     uint64_t shared; /* range that was shared last, and its length */
     uint64_t shared_len;
+    uint64_t lent;   /* handle of the host page that was shared with it last; 0: none */
     uint64_t device; /* range that was declared as a device last, and its length */
     uint64_t device_len;
     uint64_t region[SKETCH_REGIONS];

@@ -103,11 +103,36 @@ static uint32_t host_pages(const struct aim *aim)
 
 /* --- addresses -------------------------------------------------------------------------------------------- */
 
+/* A page of a TVM that has blocked some of its pages; NO_RUN when there is none. */
+static uint32_t blocked_frame(const struct aim *aim)
+{
+    for (unsigned i = 0; i < aim->s->tvms; i++) {
+        const struct sketch_tvm *tvm = &aim->s->tvm[i];
+        if (tvm->alive && tvm->blocked && tvm->mapped != 0)
+            return tvm->gpa_page[random_below(aim->r, tvm->mapped)];
+    }
+    return NO_RUN;
+}
+
+/* A page of host memory that a TVM shares; where some might be when none does. */
+static uint64_t lent_page(const struct aim *aim)
+{
+    uint64_t page = trace_handle(LAYOUT_SHARED + (uint32_t)random_below(aim->r, LAYOUT_SHARED_FRAMES), 0);
+
+    for (unsigned i = 0; i < aim->s->tvms; i++)
+        if (aim->s->tvm[i].alive && aim->s->tvm[i].lent != 0)
+            page = aim->s->tvm[i].lent;
+    return page;
+}
+
 /* Any frame of the window, with a preference for those that somebody uses. */
 static uint32_t some_frame(const struct aim *aim)
 {
     uint8_t state = (uint8_t)(SKETCH_CONVERTED + random_below(aim->r, SKETCH_DATA));
+    uint32_t blocked = blocked_frame(aim);
 
+    if (blocked != NO_RUN && random_chance(aim->r, 25))
+        return blocked;
     if (random_chance(aim->r, 75)) {
         uint32_t first = value_find_run(aim, state, -1, 1, 1);
         if (first != NO_RUN)
@@ -119,7 +144,7 @@ static uint32_t some_frame(const struct aim *aim)
 /* Where an address of the right kind becomes one of the wrong kind. */
 static void edge_address(const struct aim *aim, struct trace_op *op, unsigned arg)
 {
-    switch (random_below(aim->r, 13)) {
+    switch (random_below(aim->r, 15)) {
     case 0: value_handle(op, arg, ARG_WIN, 0, -(int32_t)PAGE_SIZE); break;
     case 1: value_handle(op, arg, ARG_WIN, aim->s->pages, 0); break;
     case 2: value_handle(op, arg, ARG_WIN, aim->s->pages - 1, 0); break;
@@ -132,6 +157,8 @@ static void edge_address(const struct aim *aim, struct trace_op *op, unsigned ar
     case 9: value_raw(op, arg, UINT64_MAX - PAGE_SIZE * random_below(aim->r, 4)); break;
     case 10: value_raw(op, arg, 0 - PAGE_SIZE * (1 + random_below(aim->r, 4))); break;
     case 11: value_handle(op, arg, ARG_RAM, 0, -(int32_t)random_below(aim->r, 64)); break;
+    case 12: value_handle(op, arg, ARG_RAM, LAYOUT_MAILBOX(op->hart) + (uint32_t)random_below(aim->r, 3), 0); break;
+    case 13: value_handle(op, arg, ARG_RAM, trace_handle_index(lent_page(aim)), 0); break;
     default: value_raw(op, arg, value_edge(aim->r, MACHINE_WINDOW_BASE)); break;
     }
 }
@@ -173,7 +200,7 @@ static void bad_gpa(const struct aim *aim, struct trace_op *op, unsigned arg)
         unsigned i = (unsigned)random_below(aim->r, tvm->regions);
         edge = tvm->region[i] + (random_chance(aim->r, 60) ? tvm->region_len[i] : 0);
     }
-    switch (random_below(aim->r, 8)) {
+    switch (random_below(aim->r, 9)) {
     case 0:
         value_raw(op, arg, tvm != NULL && tvm->mapped != 0 ? tvm->gpa[random_below(aim->r, tvm->mapped)] : 0);
         break;
@@ -183,6 +210,7 @@ static void bad_gpa(const struct aim *aim, struct trace_op *op, unsigned arg)
     case 4: value_raw(op, arg, op->a[arg] + (uint64_t)(int64_t)small_offset(aim->r)); break;
     case 5: value_raw(op, arg, (1ull << (41 + 9 * random_below(aim->r, 3))) - back); break;
     case 6: value_raw(op, arg, LAYOUT_SECOND_REGION + PAGE_SIZE * random_below(aim->r, 4)); break;
+    case 7: value_raw(op, arg, 0 - PAGE_SIZE * (1 + random_below(aim->r, 2))); break;
     default: value_raw(op, arg, value_edge(aim->r, op->a[arg])); break;
     }
 }
@@ -270,13 +298,19 @@ void value_bad(const struct aim *aim, enum abi_arg_kind kind, struct trace_op *o
             value_raw(op, arg, value_edge(r, aim->s->tvms));
         break;
     case ABI_KIND_PAGE_TYPE: value_raw(op, arg, random_chance(r, 70) ? random_below(r, 5) : value_edge(r, 4)); break;
-    case ABI_KIND_VCPU: value_raw(op, arg, random_chance(r, 60) ? random_below(r, 3) : value_edge(r, 64)); break;
+    case ABI_KIND_VCPU:
+        value_raw(op, arg,
+                  random_chance(r, 60)   ? random_below(r, 3)
+                  : random_chance(r, 30) ? 63 + random_below(r, 3)
+                                         : value_edge(r, 64));
+        break;
     case ABI_KIND_HARTID:
     case ABI_KIND_HART_BASE: value_raw(op, arg, value_edge(r, aim->s->harts)); break;
     case ABI_KIND_COUNT:
         value_raw(op, arg,
-                  random_chance(r, 60) ? random_below(r, 18)
-                                       : value_edge(r, random_chance(r, 50) ? aim->s->pages : op->a[arg]));
+                  random_chance(r, 60)   ? random_below(r, 18)
+                  : random_chance(r, 15) ? aim->s->pages + random_below(r, 2)
+                                         : value_edge(r, random_chance(r, 50) ? aim->s->pages : op->a[arg]));
         break;
     case ABI_KIND_OPAQUE:
     case ABI_KIND_LEN:

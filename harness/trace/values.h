@@ -13,8 +13,11 @@
 #define LAYOUT_REGION 0x80000000u
 #define LAYOUT_REGION_LEN 0x200000u
 #define LAYOUT_SECOND_REGION 0x90000000u
-#define LAYOUT_DEVICE 0x10000000u /* emulated by the host */
-#define LAYOUT_FDT 3u             /* page of the device tree in a virtual machine that is promoted */
+#define LAYOUT_DEVICE 0x10000000u                /* emulated by the host */
+#define LAYOUT_MAILBOX(hart) (32u + 4u * (hart)) /* frame of host memory */
+#define LAYOUT_SHARED 64u                        /* first of the frames that TVMs share */
+#define LAYOUT_SHARED_FRAMES 16u
+#define LAYOUT_FDT 3u /* page of the device tree in a virtual machine that is promoted */
 
 /* What a generator aims with: randomness, the state before the operation, and the trace it belongs to. */
 struct aim {
