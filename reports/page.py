@@ -382,8 +382,18 @@ def switch(results):
             text += f'<p class="soft">{esc(meaning)}.</p>\n'
         elif elements and not counted:
             text += element_totals(run["elements"])
-        text += violations(run.get("violations"))
+        text += violations(run.get("violations")) + switch_measures(run)
     return text
+
+
+def switch_measures(run):
+    """How fast the replay was, and whether the untouched text agreed."""
+    said = []
+    if run.get("pairs_per_cpu_second"):
+        said.append(f'{number(run["pairs_per_cpu_second"])} pairs of full exit and entry per CPU-second')
+    if run.get("slow_steps"):
+        said.append(f'{number(run["slow_steps"])} steps on the untouched text, {number(run.get("slow_differences"))} with another outcome')
+    return f'<p class="soft">{"; ".join(said)}.</p>\n' if said else ""
 
 
 def elements_of(run):

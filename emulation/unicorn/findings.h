@@ -29,19 +29,35 @@
     EDGE(EXIT_VCPU_STOP, "guest_to_host/vcpu_stop")                                                                    \
     EDGE(EXIT_RESET, "guest_to_host/system_reset")                                                                     \
     EDGE(EXIT_FORWARDED, "guest_to_host/forwarded_call")                                                               \
+    EDGE(EXIT_SHARE, "guest_to_host/share_call")                                                                       \
+    EDGE(EXIT_UNSHARE, "guest_to_host/unshare_call")                                                                   \
+    EDGE(EXIT_REGION, "guest_to_host/device_region_call")                                                              \
+    EDGE(EXIT_CONSOLE, "guest_to_host/console_transfer")                                                               \
+    EDGE(EXIT_IPI, "guest_to_host/ipi_to_a_sleeping_vcpu")                                                             \
+    EDGE(EXIT_SUSPEND_FRESH, "guest_to_host/vcpu_suspend_without_state")                                               \
     EDGE(EXIT_FATAL, "guest_to_host/fatal_trap")                                                                       \
+    EDGE(EXIT_FATAL_INTERRUPT, "guest_to_host/fatal_interrupt")                                                        \
     EDGE(GUEST_BASE, "guest_to_guest/base_call")                                                                       \
     EDGE(GUEST_UNKNOWN, "guest_to_guest/unknown_call")                                                                 \
     EDGE(GUEST_VIRTUAL, "guest_to_guest/virtual_instruction")                                                          \
     EDGE(GUEST_ACCESS, "guest_to_guest/access_fault")                                                                  \
     EDGE(GUEST_SPURIOUS, "guest_to_guest/spurious_fault")                                                              \
     EDGE(GUEST_WFI, "guest_to_guest/wfi_with_pending_interrupt")                                                       \
+    EDGE(GUEST_IPI, "guest_to_guest/ipi_to_itself")                                                                    \
+    EDGE(GUEST_REFUSED, "guest_to_guest/refused_region_call")                                                          \
     EDGE(GUEST_MSI, "guest_to_guest/machine_interrupt")                                                                \
     EDGE(HOST_SETUP, "host_to_host/tvm_creation")                                                                      \
     EDGE(HOST_BASE, "host_to_host/base_call")                                                                          \
     EDGE(HOST_UNKNOWN, "host_to_host/unknown_call")                                                                    \
-    EDGE(HOST_REFUSED, "host_to_host/refused_run")                                                                     \
+    EDGE(RUN_NO_TVM, "host_to_host/run_of_no_tvm")                                                                     \
+    EDGE(RUN_NO_VCPU, "host_to_host/run_of_no_vcpu")                                                                   \
+    EDGE(RUN_EARLY, "host_to_host/run_before_finalize")                                                                \
+    EDGE(RUN_STOPPED, "host_to_host/run_of_a_stopped_vcpu")                                                            \
+    EDGE(RUN_DEAD, "host_to_host/run_of_a_dead_vcpu")                                                                  \
+    EDGE(RUN_NO_MAILBOX, "host_to_host/run_without_a_mailbox")                                                         \
+    EDGE(RUN_MISFIT, "host_to_host/run_with_an_answer_that_does_not_fit")                                              \
     EDGE(HOST_MSI, "host_to_host/machine_interrupt")                                                                   \
+    EDGE(HOST_INTERRUPT, "host_to_host/undelegated_interrupt")                                                         \
     EDGE(HOST_UNEXPECTED, "host_to_host/undelegated_trap")                                                             \
     EDGE(HART_START, "host_to_host/hart_start")                                                                        \
     EDGE(HART_STARTED, "stopped_to_host/hart_started")                                                                 \
@@ -109,6 +125,8 @@ struct findings {
     struct violation list[MAX_VIOLATIONS];
     uint32_t listed;
     uint64_t replay_number; /* of the replay in progress */
+    uint64_t causes
+        [2][2]; /* bit sets of the causes up to 63 that were raised: by the host or a guest; exceptions, interrupts */
 };
 
 /* Count one comparison of an element on an edge. */

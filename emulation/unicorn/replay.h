@@ -32,12 +32,17 @@ struct replayer {
     bool usable;     /* the TVM could be entered; without that there is nothing to replay */
     bool in_guest;
     bool waits_for_answer; /* the guest left with a call that the host answers */
+    uint64_t wanted_cause; /* plus one: the next exception that nobody serves has this cause; 0: any */
+    uint64_t answer_limit; /* and this is the largest value that it may give */
+    bool changes_region;   /* and that call is about memory, which the host refuses here */
+    bool misfits;          /* and the host cannot agree, because a page is there */
     bool loads_value;      /* the guest left with a load whose value the host gives */
     bool other_started;    /* the second vCPU is runnable */
     struct mmio_access mmio;
-    bool guest_dead;   /* took a fatal trap; only going back to the base helps */
-    struct view host;  /* the host's state at its last run call */
-    struct view guest; /* the guest's state at its last exit, with the documented effects of that exit */
+    bool guest_dead;       /* took a fatal trap; only going back to the base helps */
+    struct view host;      /* the host's state at its last run call */
+    struct view guest;     /* the guest's state at its last exit, with the documented effects of that exit */
+    uint64_t fresh_status; /* mstatus of a guest that was never run */
     uint8_t guest_page[PAGE_SIZE];
     struct replay_base base;
     uint64_t seed;
@@ -75,6 +80,9 @@ bool replay_costs(const struct firmware_image *fw, struct path_cost costs[PATH_C
 
 /* `steps` random steps, each over one edge. */
 void replay_walk(struct replayer *r, uint64_t steps);
+
+/* Every exception that comes to the monitor from a guest or the host and that no other edge raises, once. */
+void replay_every_cause(struct replayer *r);
 
 /* `pairs` pairs: half of them differ in the guest's secrets and compare the host, half the other way round. */
 void replay_pairs(struct replayer *r, uint64_t pairs);

@@ -41,6 +41,9 @@ void report_text(FILE *out, const struct findings *f, const struct measurements 
             fprintf(out, "%s: %" PRIu64 " instructions for %" PRIu64 " registers and CSRs moved\n", c->name,
                     c->instructions, c->elements);
     }
+    fprintf(out, "causes raised: %d exceptions and %d interrupts of the guest, %d and %d of the host\n",
+            __builtin_popcountll(f->causes[1][0]), __builtin_popcountll(f->causes[1][1]),
+            __builtin_popcountll(f->causes[0][0]), __builtin_popcountll(f->causes[0][1]));
     fprintf(out, "switch replay: %" PRIu64 " replays, %" PRIu64 " pairs, %" PRIu64 " violations, seed %" PRIu64,
             findings_total_replays(f), findings_total_pairs(f), findings_total_violations(f), m->seed);
     if (m->replays_per_cpu_second > 0)

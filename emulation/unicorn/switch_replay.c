@@ -193,6 +193,8 @@ static bool replay(const struct firmware_image *fw, const struct options *o, str
         replay_pairs(&r, o->pairs);
         m->pairs_per_cpu_second = per_second(findings_total_pairs(findings), cpu_seconds() - walked);
     }
+    if (opened)
+        replay_every_cause(&r);
     replayer_close(&r);
     opened = opened && replay_hart_lives(fw, o->seed, HART_LIVES, findings, why, why_size) &&
              replay_lesser_harts(fw, o->seed, findings, why, why_size) &&
