@@ -27,7 +27,7 @@ bool replay_costs(const struct firmware_image *fw, struct path_cost costs[PATH_C
     costs[1] = (struct path_cost){.name = "guest-exit-and-entry", .elements = round_trip};
     costs[2] = (struct path_cost){.name = "mmio-load-round-trip", .elements = round_trip};
     for (unsigned i = 0; opened && r.usable && i < COUNT(exits); i++) {
-        struct prng rng = {1}, secret = {2};
+        struct prng rng = {.state = 1}, secret = {.state = 2};
         replay_back_to_base(&r);
         uint64_t before = r.hart.instructions;
         bool ok = step_exit(&r, exits[i], &rng, &secret);

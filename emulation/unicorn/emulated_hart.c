@@ -438,6 +438,22 @@ bool hart_count_instructions(struct emulated_hart *h)
     return uc_hook_add(h->uc, &hook, UC_HOOK_CODE, (void *)(uintptr_t)on_counted_instruction, h, 1, 0) == UC_ERR_OK;
 }
 
+static void on_block(uc_engine *uc, uint64_t pc, uint32_t size, void *data)
+{
+    (void)uc;
+    (void)size;
+    struct emulated_hart *h = data;
+    uint8_t *count = h->blocks == NULL ? NULL : &h->blocks[(pc - h->fw->text_base) / 4 % BLOCK_PLACES];
+    if (count != NULL && *count < UINT8_MAX)
+        ++*count;
+}
+
+bool hart_watch_blocks(struct emulated_hart *h)
+{
+    uc_hook hook;
+    return uc_hook_add(h->uc, &hook, UC_HOOK_BLOCK, (void *)(uintptr_t)on_block, h, 1, 0) == UC_ERR_OK;
+}
+
 bool hart_open(struct emulated_hart *h, const struct firmware_image *fw, bool slow, char *why, size_t why_size)
 {
     *h = (struct emulated_hart){.fw = fw, .slow = slow};

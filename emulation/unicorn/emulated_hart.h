@@ -40,7 +40,8 @@ struct store {
 
 #define MAX_OUTSIDE_STORES 512u
 #define SITE_SLOTS 256u
-#define HART_BOOT_CSRS 3u /* mtvec, mie, mstatus.MIE: the first CSR instructions of a boot */
+#define BLOCK_PLACES 16384u /* instructions of four bytes in 64 KiB of text */
+#define HART_BOOT_CSRS 3u   /* mtvec, mie, mstatus.MIE: the first CSR instructions of a boot */
 
 /* Why the firmware stopped executing. Everything but STOP_WORLD is a failure of the monitor once it is booted. */
 enum stop_reason {
@@ -91,6 +92,7 @@ struct emulated_hart {
     void (*before_c)(struct emulated_hart *h);
     const char *boot_memory; /* what before_c found wrong; NULL: nothing */
     bool off_stack;          /* C code ran with a stack pointer that is not in its hart's stack */
+    uint8_t *blocks;         /* BLOCK_PLACES counters that do not wrap, for hart_watch_blocks */
     uint64_t instructions;   /* executed so far, after hart_count_instructions */
     bool pause_ends;         /* a pause ends the run: several harts share this memory */
     /* Fast mode: the trap that is raised at the fault_in-th system instruction from here; 0: none. */
@@ -133,6 +135,9 @@ enum stop_reason hart_trap(struct emulated_hart *h, const struct csr_trap *trap)
 
 /* Count from now on. Before the first run; costs a call for each instruction. */
 bool hart_count_instructions(struct emulated_hart *h);
+
+/* From now on each block of instructions that begins is counted in `blocks`, by its place in the text. Before the first run. */
+bool hart_watch_blocks(struct emulated_hart *h);
 
 /* Go on behind the wfi or pause that ended the last run. */
 enum stop_reason hart_resume(struct emulated_hart *h);

@@ -129,6 +129,8 @@ static bool open_on(struct replayer *r, const struct firmware_image *fw, bool sl
         return false;
     if (lesser == COUNTING && !hart_count_instructions(&r->hart))
         return false;
+    if (lesser == WATCHED && !hart_watch_blocks(&r->hart))
+        return false;
     r->hart.csr.lacks_stateen = lesser == WITHOUT_STATEEN;
     r->hart.csr.lacks_triggers = lesser == WITHOUT_TRIGGERS;
     r->checker.without_stateen = lesser == WITHOUT_STATEEN;
@@ -208,7 +210,7 @@ static uint64_t digest_of(const struct emulated_hart *h)
 
 static bool walk_step(struct replayer *r, struct prng *rng)
 {
-    struct prng secret = {prng_next(rng)};
+    struct prng secret = {.state = prng_next(rng)};
     uint64_t choice = prng_next(rng) >> 32;
     if (r->in_guest) {
         guest_randomise(r, rng, &secret);
@@ -242,8 +244,10 @@ void replay_walk(struct replayer *r, uint64_t steps)
 
 void replay_every_cause(struct replayer *r)
 {
-    for (unsigned i = 0; r->usable && i < 128 && !replay_is_over(r); i++) {
-        struct prng rng = prng_fork(r->seed, UINT64_C(0x1000000000000000) + i), secret = {prng_next(&rng)};
+    if (!r->usable)
+        return;
+    for (unsigned i = 0; i < 128 && !replay_is_over(r); i++) {
+        struct prng rng = prng_fork(r->seed, UINT64_C(0x1000000000000000) + i), secret = {.state = prng_next(&rng)};
         bool guest = i < 64, ok = true;
         replay_back_to_base(r);
         guest_randomise(r, &rng, &secret);
@@ -263,12 +267,6 @@ void replay_every_cause(struct replayer *r)
 
 /* --- pairs ---------------------------------------------------------------------------------------------------- */
 
-struct pair_plan {
-    enum edge edge;
-    bool guest_secrets; /* the runs differ in these and the host compares; else the other way round */
-    uint64_t shown, host, secret[2], other_host[2];
-};
-
 static bool is_one_of(enum edge edge, const enum edge *list, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
@@ -281,7 +279,7 @@ static bool is_one_of(enum edge edge, const enum edge *list, size_t count)
 /* What the guest does with its secrets, up to the moment at which the host runs again; then what the host does. */
 static bool pair_run(struct replayer *r, const struct pair_plan *plan, unsigned run, struct observation *seen)
 {
-    struct prng shown = {plan->shown}, secret = {plan->secret[run]}, host = {plan->other_host[run]};
+    struct prng shown = plan->shown, secret = plan->secret[run], host = plan->other_host[run];
     bool exits = is_one_of(plan->edge, exit_edges, exit_edge_count);
     replay_back_to_base(r);
     guest_randomise(r, &shown, &secret);
@@ -315,7 +313,7 @@ static enum edge pick_pair_edge(struct prng *rng)
 /* From time to time another host state and another guest state to start from. */
 static void new_epoch(struct replayer *r, struct prng *rng)
 {
-    struct prng secret = {prng_next(rng)};
+    struct prng secret = {.state = prng_next(rng)};
     replay_back_to_base(r);
     guest_randomise(r, rng, &secret);
     /* At some time the other vCPU is started, and stays so. */
@@ -324,27 +322,31 @@ static void new_epoch(struct replayer *r, struct prng *rng)
         save_base(r);
 }
 
-void replay_pairs(struct replayer *r, uint64_t pairs)
+void replay_pair(struct replayer *r, const struct pair_plan *plan)
 {
     static struct observation seen[2];
+    if (!pair_run(r, plan, 0, &seen[0]) || !pair_run(r, plan, 1, &seen[1]))
+        return;
+    check_pair(&r->checker, plan->guest_secrets ? plan->edge : EDGE_HOST_RUN, !plan->guest_secrets, &seen[0], &seen[1]);
+}
+
+void replay_pairs(struct replayer *r, uint64_t pairs)
+{
     if (!r->usable)
         return;
     for (uint64_t i = 0; i < pairs && !replay_is_over(r); i++) {
         struct prng rng = prng_fork(~r->seed, 1 + i);
         if (i % EPOCH_PAIRS == 0)
             new_epoch(r, &rng);
-        struct pair_plan plan = {.guest_secrets = i % 2 == 0, .shown = prng_next(&rng)};
-        plan.secret[0] = prng_next(&rng);
-        plan.secret[1] = plan.guest_secrets ? prng_next(&rng) : plan.secret[0];
-        plan.other_host[0] = prng_next(&rng);
-        plan.other_host[1] = plan.guest_secrets ? plan.other_host[0] : prng_next(&rng);
+        struct pair_plan plan = {.guest_secrets = i % 2 == 0, .shown = {.state = prng_next(&rng)}};
+        plan.secret[0].state = prng_next(&rng);
+        plan.secret[1].state = plan.guest_secrets ? prng_next(&rng) : plan.secret[0].state;
+        plan.other_host[0].state = prng_next(&rng);
+        plan.other_host[1].state = plan.guest_secrets ? plan.other_host[0].state : prng_next(&rng);
         plan.edge = plan.guest_secrets ? pick_pair_edge(&rng) : exit_edges[prng_below(&rng, exits_without_answer)];
         replay_back_to_base(r);
         plan.edge = possible_exit(r, plan.edge);
-        if (!pair_run(r, &plan, 0, &seen[0]) || !pair_run(r, &plan, 1, &seen[1]))
-            continue;
-        enum edge edge = plan.guest_secrets ? plan.edge : EDGE_HOST_RUN;
-        check_pair(&r->checker, edge, !plan.guest_secrets, &seen[0], &seen[1]);
+        replay_pair(r, &plan);
     }
     replay_back_to_base(r);
 }

@@ -57,8 +57,8 @@ struct replayer {
  */
 bool replayer_open(struct replayer *r, const struct firmware_image *fw, bool slow, uint64_t seed,
                    struct findings *findings, char *why, size_t why_size);
-/* The same on a hart that lacks something, or one that counts its instructions; fast. */
-enum lesser { WITH_ALL, WITHOUT_STATEEN, WITHOUT_TRIGGERS, COUNTING };
+/* The same on a hart that lacks something, or one that counts its instructions or shows its way (hart_watch_blocks); fast. */
+enum lesser { WITH_ALL, WITHOUT_STATEEN, WITHOUT_TRIGGERS, COUNTING, WATCHED };
 bool replayer_open_lesser(struct replayer *r, const struct firmware_image *fw, enum lesser lesser, uint64_t seed,
                           struct findings *findings, char *why, size_t why_size);
 void replayer_close(struct replayer *r);

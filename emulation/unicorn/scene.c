@@ -63,7 +63,7 @@ static bool no_boot(char *why, size_t why_size, const struct emulated_hart *h)
 /* What stands at an address of .bss, or of the padding before it, when the firmware begins to run. */
 static uint64_t boot_garbage(uint64_t at)
 {
-    struct prng r = {at};
+    struct prng r = {.state = at};
     return prng_next(&r);
 }
 
@@ -92,7 +92,7 @@ static void look_at_bss(struct emulated_hart *h)
 /* Memory and registers as an unfriendly stage before may leave them. */
 static void havoc_before_boot(struct emulated_hart *h)
 {
-    struct prng r = {RAM_BASE};
+    struct prng r = {.state = RAM_BASE};
     uint64_t first, end, ignored;
     for (unsigned i = 1; i < 32; i++)
         h->regs.x[i] = prng_next(&r);
@@ -176,7 +176,7 @@ static void prepare_host_memory(struct scene *s)
     struct tvm_create_params params = {.tvm_page_directory_addr = frame_address(s, ROOT_FRAME),
                                        .tvm_state_addr = frame_address(s, STATE_FRAME)};
     hart_poke(s->hart, SCENE_PARAMS, &params, sizeof(params));
-    struct prng content = {1};
+    struct prng content = {.state = 1};
     for (unsigned i = 0; i < SCENE_MEASURED_PAGES * PAGE_SIZE / 8; i++) {
         uint64_t word = prng_next(&content);
         hart_poke(s->hart, SCENE_SOURCE + 8 * i, &word, sizeof(word));

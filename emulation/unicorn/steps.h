@@ -67,6 +67,14 @@ bool step_guest(struct replayer *r, enum edge edge, struct prng *shown, struct p
 /* A call of the guest with an address and a length, which the host hears of, and agrees to where it is asked. */
 bool declare(struct replayer *r, enum edge edge, uint64_t fid, uint64_t gpa, struct prng *rng);
 
+/* Two runs from the base state, which differ in the guest's secrets, and the host compares, or the other way round. */
+struct pair_plan {
+    enum edge edge;
+    bool guest_secrets;
+    struct prng shown, secret[2], other_host[2]; /* of the two runs; equal where they are to be equal */
+};
+void replay_pair(struct replayer *r, const struct pair_plan *plan);
+
 /* The exit that is possible now in place of one that is not. */
 enum edge possible_exit(const struct replayer *r, enum edge edge);
 

@@ -369,7 +369,7 @@ enum edge possible_exit(const struct replayer *r, enum edge edge)
 /* A call of the guest with an address and a length, which the host hears of, and agrees to where it is asked. */
 bool declare(struct replayer *r, enum edge edge, uint64_t fid, uint64_t gpa, struct prng *rng)
 {
-    struct prng secret = {prng_next(rng)};
+    struct prng secret = {.state = prng_next(rng)};
     struct exit_plan plan = {.trap.cause = 10, .scause = 10, .value = EXIT_MAY_RUN_AGAIN};
     static const uint64_t yes = SBI_SUCCESS;
     guest_randomise(r, rng, &secret);

@@ -29,7 +29,7 @@ import meter  # noqa: E402
 
 ROOT = os.path.dirname(os.path.dirname(HERE))
 COLUMNS = ("commit", "target", "engine", "cpu_seconds", "executions", "findings")
-FUZZERS = ("host_abi_fuzzer", "guest_abi_fuzzer", "multi_hart_fuzzer", "promote_fuzzer", "mmio_decode_fuzzer",
+FUZZERS = ("host_abi_fuzzer", "guest_abi_fuzzer", "multi_hart_fuzzer", "promote_fuzzer", "mmio_decode_fuzzer", "ctxswitch_fuzzer",
            "trace_codec_fuzzer")
 COMMANDS = {"hunt": "touchstone", "interleave": "touchstone", "interleave-fine": "touchstone-fine"}
 LONGEST = "40992"  # bytes of the longest trace
