@@ -56,9 +56,9 @@ class Outcome:
 
 def engines_of(plant):
     """The engines that can show this bug at all."""
-    if plant.firmware_only():
-        return ("switch",)
     judge = plant.header.get("Judge")
+    if plant.firmware_only() or judge == "switch":
+        return ("switch",)
     if judge == "faults":
         return ("faults",)
     if judge == "interleave":

@@ -131,7 +131,8 @@ def reproduce_all(chosen, plants):
         print(f"[{number}/{len(missing)}] " + "  ".join(str(cell) for cell in told), file=sys.stderr, flush=True)
         if chosen.record:
             # Another run may have added to it meanwhile.
-            reproduced.write(chosen.record, {**reproduced.read(chosen.record), plant.id: row})
+            with builder.alone("record"):
+                reproduced.write(chosen.record, {**reproduced.read(chosen.record), plant.id: row})
         shutil.rmtree(os.path.join(builder.work, plant.id, "source"), ignore_errors=True)
     document = reproduced.table(done)
     if chosen.output:
