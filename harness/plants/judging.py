@@ -397,7 +397,8 @@ class Judge:
         except planting.BuildFailed as problem:
             failure = str(problem)
         # On the firmware nobody counts.
-        reached, triggered = (None, None) if self.binary else read_canary(self.canary_file(plant), plant)
+        firmware = self.binary or plant.header.get("Judge") == "switch"  # where no canary counts
+        reached, triggered = (None, None) if firmware else read_canary(self.canary_file(plant), plant)
         return {
             "id": plant.id, "title": plant.header.get("Title"), "class": plant.header.get("Class"),
             "predicted": plant.header.get("Predicted"), "build_failed": failure is not None, "reached": reached,

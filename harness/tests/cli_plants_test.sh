@@ -77,6 +77,13 @@ if [ -x "$BUILD_DIR/switch_replay" ]; then
     says "$scratch/table.json" '"failed": 1' "and the table for the report says so"
 fi
 
+# A canary that is silent where the bug bites is wrong, and no detection makes up for that.
+sed 's/TOUCHSTONE_PLANT_TRIGGERED(i > 0)/TOUCHSTONE_PLANT_TRIGGERED(i > 1000000)/' "$SOURCE_DIR/harness/plants/O09.patch" >"$scratch/Y09.patch"
+touchstone plants --json --seconds 30 --patch "$scratch/Y09.patch"
+expect 7 "a canary that is silent"
+is detected true "the bug is detected all the same"
+says "$scratch/err" 'Y09: ORD has detected it.*the canary is wrong' "and the canary is named"
+
 # The same finding from the text, from the binary form and from a program in C.
 planted=$BUILD_DIR/plants/O09/plain/touchstone
 cp "$SOURCE_DIR/harness/plants/O09.witness.trace" "$scratch/witness.trace"
