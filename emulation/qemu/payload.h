@@ -96,7 +96,9 @@ void log_call_without_answer(uint64_t eid, uint64_t fid, const uint64_t args[6])
 
 /* --- the other harts (harts.c, hart.c) -------------------------------------------------------------------- */
 
+#ifndef HARTS
 #define HARTS 4u
+#endif
 
 /* Start harts 1 to harts - 1, and stop them; logged and checked. */
 void harts_start(uint32_t harts);

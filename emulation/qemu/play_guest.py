@@ -16,12 +16,12 @@ HIDELEG, HIE, HIP = 0x603, 0x604, 0x644
 SSTATUS, STIMECMP = 0x100, 0x14D  # of the guest, while it runs
 VSTIMECMP, FS_INITIAL = 0x24D, 1 << 13
 SSIP, STIP, SEIP = 1 << 1, 1 << 5, 1 << 9
-UART_IER, MTIME = 0x10000001, 0x0200BFF8
+UART, MTIME = 0x10000000, 0x0200BFF8
 PLIC, UART_IRQ = 0x0C000000, 10
 MARKER = 0xD15EA5E5 << 32
 # Operations by number (harness/trace/trace.h).
-CALL, ECALL_RAW, LOAD, STORE, FETCH, CSR_READ, CSR_WRITE, REG, TRAP, WAIT, VIRTUAL, IRQ, TIME, USER, EXEC = (
-    3, 4, 8, 9, 10, 13, 14, 16, 17, 19, 20, 21, 26, 27, 30)
+CALL, ECALL_RAW, LOAD, STORE, FETCH, CSR_READ, CSR_WRITE, REG, TRAP, WAIT, VIRTUAL, IRQ, TYPED, TIME, USER, EXEC = (
+    3, 4, 8, 9, 10, 13, 14, 16, 17, 19, 20, 21, 25, 26, 27, 30)
 GUEST_OPS = {CALL, ECALL_RAW, LOAD, STORE, FETCH, CSR_READ, CSR_WRITE, REG, TRAP, WAIT, VIRTUAL, USER, EXEC}
 EXIT = 2  # kind of expectation
 
@@ -163,11 +163,18 @@ class Session(Harts):
             for csr in (VSTIMECMP,) if hart in self.held else (STIMECMP, VSTIMECMP):
                 self.port.set_csr(hart, csr, self.port.csr(hart, csr))
 
+    def type(self, byte):
+        """What the UART sends comes back to it for a moment, so that it has received this."""
+        control = self.port.read(UART + 4, 1)
+        self.port.write(UART + 4, bytes([control[0] | 0x10]))
+        self.port.write(UART, bytes([byte]))
+        self.port.write(UART + 4, control)
+
     def external_line(self, hart, level):
         """The UART wants to send, and the interrupt controller passes that to this hart in supervisor mode, or not."""
         context = 2 * hart + 1
         self.port.write(PLIC + 0x2000 + 0x80 * context, (level << UART_IRQ).to_bytes(4, "little"))
-        self.port.write(UART_IER, b"\x02" if level else b"\x00")
+        self.port.write(UART + 1, b"\x02" if level else b"\x00")
         self.port.write(PLIC + 4 * UART_IRQ, b"\1\0\0\0")  # its priority: only that makes QEMU look at all again
 
     def interrupts_of(self, hart, csr):
@@ -274,7 +281,7 @@ class Session(Harts):
             if self.clock_stands and self.word("tvm_count") == 0:  # a TVM has a clock of its own, which is not to run back
                 self.set_clock(0)
             held = step.hart in self.held
-            from_outside = step.op == TIME or step.op == IRQ and step.a[0] == 9
+            from_outside = step.op in (TIME, TYPED) or step.op == IRQ and step.a[0] == 9
             if alive[step.hart] and not held and step.op not in GUEST_OPS and not from_outside:
                 self.word("next", number)
                 self.word("turn", step.hart)
@@ -290,6 +297,8 @@ class Session(Harts):
                     return True  # the player tells what it sees, and goes on
             elif step.op == TIME:
                 self.set_clock(self.port.word(MTIME) + step.a[0] % (1 << 40))
+            elif step.op == TYPED:
+                self.type(step.a[0] & 0xFF)
             elif from_outside:
                 self.external_line(step.hart, step.a[1] & 1)
             self.seen[number] = outcome

@@ -20,22 +20,23 @@ HOST_PAGES, WINDOW_PAGES = 1536, 1024
 SIMULATED_WINDOW = 0x80800  # its first frame (harness/machine/machine.h)
 BASES = {1: 0x84000000, 2: 0x80200000, 4: 0x80000000, 5: 0x02000000}  # by argument kind: win, ram, mon, mmio
 WIN, RAM, TVM = 1, 2, 3
-MAX_HARTS = 4
+MAX_HARTS = 8
 END_OF_RAM = 0x88000000
 TRACE_AT, TRACE_MAGIC = 0x87000000, 0x31594C50
 
 HEADER, RECORD = 32, 80
 CALL, ECALL, GUEST_CALL, LOAD, STORE, FETCH = 1, 2, 3, 5, 6, 7
 CSR_READ, CSR_WRITE, FILL, WRITE64, FENCE, IRQ, EXPECT, NOP, FDT, TIME = 11, 12, 22, 23, 24, 21, 29, 0, 31, 26
+HOST_REG, TYPED = 15, 25
 PLAY = {CALL: 1, ECALL: 1, LOAD: 2, STORE: 3, FETCH: 4, CSR_READ: 5, CSR_WRITE: 6, FILL: 7, FENCE: 8, IRQ: 9, NOP: 10, WRITE64: 3, FDT: 11}
 PLAY_GUEST = 12
-PLAY.update({op: PLAY_GUEST for op in {*GUEST_OPS, TIME}})
+SLEEPS = 2  # in the last byte of the argument flags: a suspension that lasts
+PLAY.update({op: PLAY_GUEST for op in {*GUEST_OPS, TIME, TYPED}})
+PLAY[HOST_REG] = PLAY[NOP]
 RESULT, ENTER, EXIT, VALUE, TRAP, NONE = range(6)
 
 CANNOT = {
-    15: "registers of the host are the player's own",
     18: "no instruction of the host raises this trap",
-    25: "nobody types at the console",
     28: "the player stays in HS-mode",
 }
 OWN_CSRS = {0x100, 0x180}
@@ -54,11 +55,12 @@ def abi_calls():
     return {int(number, 16): (eids[ext], int(fid)) for number, ext, fid in rows}
 
 
-def names_window(value):
-    """Is this number an hgatp or a table entry that leads to where the simulated machine has its window?"""
+def in_this_window(value):
+    """A word of memory, and if it is an hgatp or a table entry that leads into the simulated machine's window, into that of this one."""
     root = value >> 60 in (8, 9, 10) and SIMULATED_WINDOW <= value & 0xFFFFFFFFFFF < SIMULATED_WINDOW + WINDOW_PAGES
     entry = value & 1 and value >> 54 == 0 and SIMULATED_WINDOW <= value >> 10 < SIMULATED_WINDOW + WINDOW_PAGES
-    return bool(root or entry)
+    distance = BASES[WIN] // PAGE - SIMULATED_WINDOW
+    return value + distance if root else value + (distance << 10) if entry else value
 
 
 def number(kind, value):
@@ -145,8 +147,6 @@ class Trace:
             return CANNOT[step.op]
         if step.op not in PLAY:
             return "only the simulated machine has this operation: devices, faults, races"
-        if step.op == WRITE64 and step.kind[1] == 0 and names_window(step.a[1]):
-            return "a table or root names the window of the harness's machine, which lies elsewhere here"
         expect = step.expect.call if step.expect else None
         if step.op == FETCH and expect != TRAP:
             return "it runs whatever lies in memory there"
@@ -155,15 +155,19 @@ class Trace:
         if step.op in (CALL, ECALL):
             eid, fid = self.eid_fid(step)
             answers = expect == RESULT and step.expect.a[0] != 0
-            if eid == HSM and fid == 3 and not answers:
-                return "a hart sleeps until the harness wakes it"
+            if eid == HSM and fid == 3 and not answers and (expect not in (NONE, RESULT) or step.a[0] & 0xFFFFFFFF):
+                return "a hart forgets its registers, and the player with them"
+            if eid == HSM and fid == 3 and expect == NONE and self.tells_time(len(self.steps)):
+                return "time passes by itself while a hart sleeps"
         return None
 
     def leave_out(self, step):
         """
         Why a step is not performed although others after it are, or None: what it does depends on the machine, and on
-        the harness's one it changed nothing.
+        the harness's one it changed nothing that a trace can see.
         """
+        if step.op == HOST_REG:
+            return "registers of the host are the player's own"
         expect = step.expect
         if expect is None:
             return None
@@ -179,7 +183,7 @@ class Trace:
 
     def has_guests(self, count):
         """Does it run a vCPU?"""
-        return any(step.op == TIME or step.op == IRQ and step.a[0] == 9 or step.op in (CALL, ECALL) and self.eid_fid(step)[0] == COVH and self.eid_fid(step)[1] & 0xFFFF == 15
+        return any(step.op in (TIME, TYPED) or step.op == IRQ and step.a[0] == 9 or step.op in (CALL, ECALL) and self.eid_fid(step)[0] == COVH and self.eid_fid(step)[1] & 0xFFFF == 15
                    for step in self.steps[:count])
 
     def record(self, step, count, behind):
@@ -191,8 +195,10 @@ class Trace:
         if step.op in (CALL, ECALL):
             values[7], values[6] = self.eid_fid(step)
             tvm[6:8] = [0, 0] if step.op == CALL else tvm[6:8]
+            if values[7] == HSM and values[6] == 3 and step.expect and step.expect.call == NONE:
+                tvm[7] |= SLEEPS
         if step.op == WRITE64:
-            values[2], tvm[2] = values[1], tvm[1]
+            values[2], tvm[2] = in_this_window(values[1]) if step.kind[1] == 0 else values[1], tvm[1]
             values[1], tvm[1] = 8, 0
         if step.op == FDT:  # a copy from behind the records
             data = play_fdt.tree(*values[1:4])

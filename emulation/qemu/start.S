@@ -218,4 +218,4 @@ host_vector_or:                         /* -> OR of vector CSRs that are not as 
     .bss
     .balign 16
 stacks:
-    .space 4 * STACK_SIZE
+    .space 8 * STACK_SIZE

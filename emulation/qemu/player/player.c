@@ -24,6 +24,9 @@
 #define HSM_STOP 1u
 #define HSM_STATUS 2u
 #define HSM_STOPPED 1u
+#define HSM_SUSPENDED 4u
+#define SLEEPS 2u     /* in tvm[7] of a call: it is a suspension that lasts */
+#define WAKING 20000u /* questions after which a hart that is to wake has been seen awake */
 #define JUMP_PARCELS 5u
 #define C_J_BACK_8 0xbfe5u
 #define COVH_RUN 15u
@@ -167,33 +170,67 @@ static bool ecall(const struct record *r)
 
 /* --- turns -------------------------------------------------------------------------------------------------------- */
 
-static uint32_t stopping = HARTS; /* hart that said it stops, until it has; HARTS: none */
+static uint32_t stopping = HARTS; /* hart that said it stops or sleeps, until it does; HARTS: none */
+static bool asleep[HARTS];
 
-/* In a trace a hart has stopped when the next operation begins. */
+static uint64_t state_of(uint32_t hart)
+{
+    return call_silent(SBI_EID_HSM, HSM_STATUS, ARGS(hart, 0, 0)).value;
+}
+
+/* In a trace a hart has stopped, or sleeps, when the next operation begins. */
 static void await_stopped(void)
 {
-    while (stopping < HARTS && call_silent(SBI_EID_HSM, HSM_STATUS, ARGS(stopping, 0, 0)).value != HSM_STOPPED)
+    while (stopping < HARTS && state_of(stopping) != (asleep[stopping] ? HSM_SUSPENDED : HSM_STOPPED))
         ;
     stopping = HARTS;
+}
+
+/* And it is awake again when an operation has woken it. */
+static void await_woken(void)
+{
+    for (uint32_t hart = 0; hart < HARTS; hart++) {
+        uint32_t questions = hart == stopping ? WAKING : 0;
+        while (asleep[hart] && questions < WAKING && state_of(hart) == HSM_SUSPENDED)
+            questions++;
+        while (asleep[hart] && questions < WAKING && !__atomic_load_n(&alive[hart], __ATOMIC_ACQUIRE))
+            ;
+        asleep[hart] = asleep[hart] && questions == WAKING;
+    }
 }
 
 /* Name the hart that acts next; operations of harts that are stopped pass unseen. */
 static void pass_on(void)
 {
+    await_woken();
     for (;;) {
         next++;
         if (next > RECORDS[0].a[1])
             finish();
-        if (RECORDS[next].hart < HARTS && alive[RECORDS[next].hart]) {
-            if (RECORDS[next].operation != PLAY_GUEST && !in_guest[RECORDS[next].hart] && RECORDS[0].a[2] == 0)
-                break;
+        uint32_t hart = RECORDS[next].hart;
+        bool acts = hart < HARTS && alive[hart];
+        if (RECORDS[next].operation == PLAY_GUEST || (acts && (in_guest[hart] || RECORDS[0].a[2] != 0))) {
             __atomic_store_n(&turn, HARTS, __ATOMIC_RELEASE);
             hand_over();
             return;
         }
+        if (acts)
+            break;
         say_nothing();
     }
     __atomic_store_n(&turn, RECORDS[next].hart, __ATOMIC_RELEASE);
+}
+
+/* The others go on meanwhile; what the trace expects of the call is that nothing comes back. */
+static void sleep_until_woken(const struct record *r, uint32_t hart)
+{
+    asleep[hart] = true;
+    alive[hart] = false;
+    stopping = hart;
+    say_nothing();
+    pass_on();
+    call_silent(r->a[7], r->a[6], r->a);
+    __atomic_store_n(&alive[hart], true, __ATOMIC_RELEASE);
 }
 
 static _Noreturn void take_turns(void)
@@ -214,6 +251,10 @@ static _Noreturn void take_turns(void)
         }
         if (resets)
             say_nothing();
+        if (r->operation == PLAY_ECALL && (r->tvm[7] & SLEEPS) != 0) {
+            sleep_until_woken(r, hart);
+            continue;
+        }
         if (r->operation != PLAY_ECALL)
             play_access(r);
         else if (!ecall(r))
