@@ -87,6 +87,7 @@ enum edge {
     ELEMENT(RECORD, "exit record", "record")                                                                           \
     ELEMENT(STORES, "stores to host memory", "stores")                                                                 \
     ELEMENT(MEMORY, "guest memory", "guestmem")                                                                        \
+    ELEMENT(RESIDUE, "secrets left behind", "residue")                                                                 \
     ELEMENT(PMP, "memory isolation", "pmp")                                                                            \
     ELEMENT(FENCES, "fences", "fences")                                                                                \
     ELEMENT(RESERVATION, "LR/SC reservation", "lrsc")                                                                  \
@@ -124,9 +125,10 @@ struct findings {
     uint64_t violated[EDGE_COUNT][ELEMENT_COUNT];
     struct violation list[MAX_VIOLATIONS];
     uint32_t listed;
+    uint64_t stack_residue; /* most words of a guest that stayed on the stack of the hart after it left */
     uint64_t replay_number; /* of the replay in progress */
-    uint64_t causes
-        [2][2]; /* bit sets of the causes up to 63 that were raised: by the host or a guest; exceptions, interrupts */
+    /* Bit sets of the causes up to 63 that were raised: by the host or a guest, exceptions and interrupts. */
+    uint64_t causes[2][2];
 };
 
 /* Count one comparison of an element on an edge. */

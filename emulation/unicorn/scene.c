@@ -53,6 +53,13 @@ static uint64_t frame_address(const struct scene *s, unsigned frame)
     return s->platform.window_base + (uint64_t)frame * PAGE_SIZE;
 }
 
+bool scene_is_the_guests(const struct scene *s, uint64_t address)
+{
+    uint64_t size = (uint64_t)TVM_VCPU_STATE_PAGES * PAGE_SIZE;
+    return address - frame_address(s, VCPU_FRAME) < size || address - frame_address(s, SECOND_VCPU_FRAME) < size ||
+           address - s->guest_page < PAGE_SIZE;
+}
+
 static bool no_boot(char *why, size_t why_size, const struct emulated_hart *h)
 {
     snprintf(why, why_size, "the firmware does not boot: %s at pc 0x%llx; its last words: %s", h->stop_text,

@@ -35,6 +35,9 @@ struct scene {
     uint64_t guest_page; /* physical address of the guest's zero page */
 };
 
+/* Is the address in a frame that holds the state of a vCPU, or in the guest's zero page? */
+bool scene_is_the_guests(const struct scene *s, uint64_t address);
+
 /* The device tree that the firmware is booted with: its bytes go to `bytes`, their number is returned. */
 #define SCENE_FDT_MAX 1024u
 uint32_t scene_fdt(uint8_t bytes[SCENE_FDT_MAX]);

@@ -17,6 +17,7 @@
 #include "emulation/unicorn/mutate.h"
 #include "emulation/unicorn/replay.h"
 #include "emulation/unicorn/report.h"
+#include "emulation/unicorn/residue.h"
 
 enum { EXIT_CLEAN = 0, EXIT_USAGE = 2, EXIT_ENVIRONMENT = 4, EXIT_VIOLATION = 5 };
 
@@ -27,6 +28,7 @@ enum { EXIT_CLEAN = 0, EXIT_USAGE = 2, EXIT_ENVIRONMENT = 4, EXIT_VIOLATION = 5 
 #define SLOW_STEPS 500u
 #define HART_LIVES 200u
 #define FATAL_TRAPS 200u
+#define RESIDUE_ROUNDS 480u /* twenty times each way out */
 #define WATCHDOG_MILLISECONDS 3000u
 #define MUTANT_MILLISECONDS 300u /* a boot takes ten */
 #define MAX_MUTATIONS 16u
@@ -195,6 +197,8 @@ static bool replay(const struct firmware_image *fw, const struct options *o, str
     }
     if (opened)
         replay_every_cause(&r);
+    if (opened)
+        replay_residue(&r, RESIDUE_ROUNDS);
     replayer_close(&r);
     opened = opened && replay_hart_lives(fw, o->seed, HART_LIVES, findings, why, why_size) &&
              replay_lesser_harts(fw, o->seed, findings, why, why_size) &&
