@@ -11,14 +11,8 @@ once "planted builds do not depend on this one"
 # operations <trace>
 operations() { grep -c '^h[0-9]' "$1"; }
 
-# long_trace <operations>: what hosts of the seeds do, one after the other and without what they expect, before the trace on
-# standard input. Nothing that takes a hart away from the host, and no fence: the end works whatever seeds are added.
-long_trace() {
-    echo "touchstone 1 harts=2"
-    find "$SOURCE_DIR/corpora" -name '*.trace' | sort | xargs cat 2>/dev/null | sed -n 's/ *\(->\|#\).*//; /^h[01] /p' |
-        grep -E '^h[01] (covh_|host_(load|store|write64|fetch))' | grep -v -e reclaim -e run_tvm -e fence | head -n "$1"
-    cat
-}
+# long_trace <operations>: that many, and those on standard input behind them.
+long_trace() { sh "${0%/*}/lib/long_trace.sh" "$SOURCE_DIR" "$1"; }
 
 # --- an oracle
 planted --only O09
