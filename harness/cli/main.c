@@ -35,8 +35,11 @@ static const struct cli_command commands[] = {
      "  --findings FOLDER where traces that differ go (default findings)\n"
      "  --json            one JSON object on standard output\n",
      cmd_differential},
-    {"print", "[--any] FILE...", "binary or text trace to readable text",
-     "  --any             take binary files as the fuzz targets do: any bytes are a trace\n", cmd_print},
+    {"print", "[--any] [--json] FILE...", "binary or text trace to readable text",
+     "  --any             take binary files as the fuzz targets do: any bytes are a trace\n"
+     "  --json            one JSON object on standard output: machine, operations with arguments, expectations, "
+     "schedule\n",
+     cmd_print},
     {"asm", "[--force] FILE -o FILE", "readable text to binary trace",
      "  -o FILE           where to write; an existing file is not overwritten\n"
      "  --force           overwrite\n",
