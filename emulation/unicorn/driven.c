@@ -74,6 +74,7 @@ void replay_driven(struct replayer *r, const uint8_t *bytes, size_t size)
     struct input in = {bytes, size};
     if (!r->usable)
         return;
+    r->checker.pmp = (struct pmp_memory){0}; /* an input counts the same, whatever ran before it */
     replay_back_to_base(r);
     for (unsigned i = 0; i < DRIVEN_STEPS_MAX && in.left >= HEADER; i++) {
         const uint8_t *header = in.bytes;

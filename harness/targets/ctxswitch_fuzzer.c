@@ -17,14 +17,13 @@
 #include "harness/targets/fuzzer.h"
 
 #define SEED 1u
-#define WATCHDOG_MILLISECONDS 3000u
+#define WATCHDOG_MILLISECONDS 3000u /* of an input, which takes a few */
 
 static uint8_t blocks[BLOCK_PLACES] __attribute__((section("__libfuzzer_extra_counters"), used));
 
 static struct firmware_image fw;
 static struct findings findings;
 static struct replayer r;
-static bool watched;
 
 static void give_up(const char *why)
 {
@@ -61,10 +60,9 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    if (!watched) /* here, because a timer does not outlive a fork */
-        hart_watchdog_start(WATCHDOG_MILLISECONDS);
-    watched = true;
+    hart_watchdog_start(WATCHDOG_MILLISECONDS); /* here, because a timer does not outlive a fork */
     findings = (struct findings){0};
+    memset(blocks, 0, sizeof(blocks)); /* not every engine does it */
     replay_driven(&r, data, size);
     if (findings_total_violations(&findings) != 0)
         tell_and_abort();
