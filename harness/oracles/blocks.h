@@ -18,16 +18,8 @@
 typedef uint16_t block_set;
 _Static_assert(FRAME_BLOCKS == 8 * sizeof(block_set), "a bit for each");
 
-/* Blocks in which two frames differ; 0 when they are equal. */
-static inline block_set blocks_differing(const uint8_t *one, const uint8_t *other)
-{
-    unsigned blocks = 0;
-
-    for (unsigned i = 0; i < FRAME_BLOCKS; i++)
-        if (memcmp(one + (size_t)i * BLOCK_BYTES, other + (size_t)i * BLOCK_BYTES, BLOCK_BYTES) != 0)
-            blocks |= 1u << i;
-    return (block_set)blocks;
-}
+/* Blocks in which two frames differ; 0 when they are equal. Frames are aligned as vectors are. */
+block_set blocks_differing(const uint8_t *one, const uint8_t *other);
 
 /* Copy these blocks of a frame. */
 static inline void blocks_copy(uint8_t *to, const uint8_t *from, block_set blocks)

@@ -28,6 +28,8 @@ static void leak(struct world *w, const char *property, const char *what, uint32
 void ni_before(struct world *w, uint32_t h)
 {
     w->ni_guest = machine_in_guest(w->machine, h);
+    if (!w->twin_runs || !w->ni_guest)
+        return; /* only what a guest's registers held is asked for */
     memcpy(w->ni_x[0], w->machine->hart[h].x, sizeof(w->ni_x[0]));
     memcpy(w->ni_x[1], w->twin->machine->hart[h].x, sizeof(w->ni_x[1]));
 }

@@ -149,7 +149,7 @@ bool oracle_create(struct world *w)
     if (o == NULL)
         return false;
     o->pages = pages;
-    o->content = malloc((size_t)pages * PAGE_SIZE);
+    o->content = aligned_alloc(PAGE_SIZE, (size_t)pages * PAGE_SIZE); /* as the window is: compared word by word */
     o->touched = calloc(pages, sizeof(*o->touched));
     o->touched_blocks = calloc(pages, sizeof(*o->touched_blocks));
     o->use = calloc(pages, sizeof(*o->use));

@@ -10,6 +10,7 @@
  *   own.c          frames: records, donated objects and G-stage tables agree, each frame has one use and one owner
  *   transition.c   what one step may change: states of frames, nothing on an error
  *   records.c      which page records changed
+ *   blocks.c       where a frame differs from its copy
  *   content.c      contents of frames: in new hands, and under their owner's
  *   life.c         lives of TVMs
  *   fences.c       what the calls so far say about fences
