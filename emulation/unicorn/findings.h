@@ -35,6 +35,7 @@
     EDGE(EXIT_CONSOLE, "guest_to_host/console_transfer")                                                               \
     EDGE(EXIT_IPI, "guest_to_host/ipi_to_a_sleeping_vcpu")                                                             \
     EDGE(EXIT_SUSPEND_FRESH, "guest_to_host/vcpu_suspend_without_state")                                               \
+    EDGE(EXIT_KILLED, "guest_to_host/reset_by_another_vcpu")                                                           \
     EDGE(EXIT_FATAL, "guest_to_host/fatal_trap")                                                                       \
     EDGE(EXIT_FATAL_INTERRUPT, "guest_to_host/fatal_interrupt")                                                        \
     EDGE(GUEST_BASE, "guest_to_guest/base_call")                                                                       \
@@ -53,6 +54,7 @@
     EDGE(RUN_NO_VCPU, "host_to_host/run_of_no_vcpu")                                                                   \
     EDGE(RUN_EARLY, "host_to_host/run_before_finalize")                                                                \
     EDGE(RUN_STOPPED, "host_to_host/run_of_a_stopped_vcpu")                                                            \
+    EDGE(RUN_RUNNING, "host_to_host/run_of_a_running_vcpu")                                                            \
     EDGE(RUN_DEAD, "host_to_host/run_of_a_dead_vcpu")                                                                  \
     EDGE(RUN_NO_MAILBOX, "host_to_host/run_without_a_mailbox")                                                         \
     EDGE(RUN_MISFIT, "host_to_host/run_with_an_answer_that_does_not_fit")                                              \

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Two harts, lesser harts, fatal traps; see harts.h. */
-#include "emulation/unicorn/harts.h"
+#include "emulation/unicorn/two_harts.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -11,7 +11,6 @@
 
 #define A0 10
 #define SP 2
-#define HARTS 2u
 #define HSM_HART_START 0u
 #define HSM_HART_STOP 1u
 #define HSM_HART_SUSPEND 3u
@@ -23,15 +22,7 @@
 /* Whoever wakes withdraws the interrupt that the monitor uses for that. */
 static const struct expected_stores msip_cleared = {.list = {{.address = UINT64_C(0x02000004), .size = 4}}, .count = 1};
 
-/* Hart 0 and hart 1 over one memory: `hart` has the registers of the one whose turn it is, `waiting` of the other. */
-struct two_harts {
-    struct replayer r;
-    struct saved_state waiting;
-    uint64_t waiting_pc; /* of the wfi or pause that it is in */
-    unsigned current;
-};
-
-static void turn_to(struct two_harts *t, unsigned hart)
+void two_harts_turn_to(struct two_harts *t, unsigned hart)
 {
     struct emulated_hart *h = &t->r.hart;
     struct saved_state now = {.regs = h->regs, .csr = h->csr};
@@ -54,12 +45,12 @@ static void wrong(struct two_harts *t, enum edge edge, const char *what)
 }
 
 /* Hart 0 up to the host, hart 1 into its wait for a start. */
-static bool boot_both(struct two_harts *t, const struct firmware_image *fw, char *why, size_t why_size)
+bool two_harts_boot(struct two_harts *t, const struct firmware_image *fw, char *why, size_t why_size)
 {
     struct emulated_hart *h = &t->r.hart;
     if (!hart_open(h, fw, false, why, why_size))
         return false;
-    scene_before_boot(&t->r.scene, h, HARTS);
+    scene_before_boot(&t->r.scene, h, TWO_HARTS);
     h->pause_ends = true;
     t->waiting = (struct saved_state){.regs = h->regs, .csr = h->csr};
     t->waiting.csr.value[SLOT_mhartid] = 1;
@@ -67,21 +58,21 @@ static bool boot_both(struct two_harts *t, const struct firmware_image *fw, char
     t->waiting_pc = h->regs.pc - 4;
     h->stop_pc = t->waiting_pc;
     /* The other hart comes first, and has to wait without touching anything. */
-    turn_to(t, 1);
+    two_harts_turn_to(t, 1);
     hart_save(h);
     /* Twice: the first pause comes before the first look. */
     if (hart_resume(h) != STOP_PAUSED || hart_resume(h) != STOP_PAUSED || h->dirty_count != 0)
         wrong(t, EDGE_BOOT, "a hart does not wait for the boot hart");
-    turn_to(t, 0);
+    two_harts_turn_to(t, 0);
     h->booting = HART_BOOT_CSRS;
     hart_resume(h);
     for (unsigned turns = 0; h->stop == STOP_PAUSED && turns < TURNS; turns++) {
-        turn_to(t, 1);
+        two_harts_turn_to(t, 1);
         hart_resume(h);
         bool other_waits = h->stop == STOP_PAUSED || h->stop == STOP_PARKED;
         if (!other_waits)
             break;
-        turn_to(t, 0);
+        two_harts_turn_to(t, 0);
         hart_resume(h);
     }
     if (t->current != 0 || !scene_after_boot(&t->r.scene, h, why, why_size)) {
@@ -139,12 +130,12 @@ static void check_fresh(struct two_harts *t, enum edge edge, uint64_t opaque, ui
 }
 
 /* Hart 0 starts hart 1, and goes on. */
-static bool start_other(struct two_harts *t, struct prng *rng, uint64_t entry, uint64_t opaque)
+bool two_harts_start(struct two_harts *t, struct prng *rng, uint64_t entry, uint64_t opaque)
 {
     static const struct expected_stores msip = {.list = {{.address = UINT64_C(0x02000004), .size = 4, .value = 1}},
                                                 .count = 1};
     struct emulated_hart *h = &t->r.hart;
-    turn_to(t, 0);
+    two_harts_turn_to(t, 0);
     hsm_call(t, rng, HSM_HART_START, 1, entry, opaque);
     struct view expected = view_of(h);
     struct csr_file live = h->csr;
@@ -158,7 +149,7 @@ static bool start_other(struct two_harts *t, struct prng *rng, uint64_t entry, u
     }
     check_world(&t->r.checker, EDGE_HART_START, false, false, &expected, &live);
     check_stores(&t->r.checker, EDGE_HART_START, &msip);
-    turn_to(t, 1);
+    two_harts_turn_to(t, 1);
     if (hart_resume(h) != STOP_WORLD) {
         check_stopped(&t->r.checker, EDGE_HART_STARTED);
         return false;
@@ -233,11 +224,11 @@ bool replay_hart_lives(const struct firmware_image *fw, uint64_t seed, uint64_t 
     static struct two_harts t;
     t = (struct two_harts){.r = {.findings = findings, .seed = seed}};
     t.r.checker = (struct checker){.scene = &t.r.scene, .findings = findings};
-    bool opened = boot_both(&t, fw, why, why_size), ok = opened && t.r.usable;
+    bool opened = two_harts_boot(&t, fw, why, why_size), ok = opened && t.r.usable;
     for (uint64_t i = 0; i < rounds && ok; i++) {
         struct prng rng = prng_fork(~seed, UINT64_C(0x4000000000000000) + i);
         uint64_t entry = SCENE_HOST_ENTRY + (prng_next(&rng) & 0xffffe), opaque = prng_next(&rng);
-        ok = start_other(&t, &rng, entry, opaque);
+        ok = two_harts_start(&t, &rng, entry, opaque);
         for (unsigned naps = (unsigned)prng_below(&rng, 3); ok && naps > 0; naps--)
             ok = suspend_retentive(&t, &rng);
         if (ok && (prng_next(&rng) & 1) != 0)

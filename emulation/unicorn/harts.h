@@ -16,6 +16,10 @@
 bool replay_hart_lives(const struct firmware_image *fw, uint64_t seed, uint64_t rounds, struct findings *findings,
                        char *why, size_t why_size);
 
+/* `rounds` TVMs with a vCPU on each of two harts: one ends the TVM, the other has to leave. */
+bool replay_two_guests(const struct firmware_image *fw, uint64_t seed, uint64_t rounds, struct findings *findings,
+                       char *why, size_t why_size);
+
 /* A boot on a hart without Smstateen and triggers, with some replays; one without Sstc, which must be refused. */
 bool replay_lesser_harts(const struct firmware_image *fw, uint64_t seed, struct findings *findings, char *why,
                          size_t why_size);

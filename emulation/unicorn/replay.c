@@ -101,8 +101,7 @@ struct view fresh_guest(const struct view *after, uint64_t pc, uint64_t argument
     return v;
 }
 
-/* The first entry into the TVM. */
-static bool step_first_run(struct replayer *r, struct prng *rng)
+bool step_first_run(struct replayer *r, struct prng *rng)
 {
     const enum edge edge = EDGE_HOST_RUN;
     world_random_host(&r->hart, rng);

@@ -31,13 +31,15 @@ struct replayer {
     bool stop_early; /* the first violation ends walk and pairs */
     bool usable;     /* the TVM could be entered; without that there is nothing to replay */
     bool in_guest;
-    bool waits_for_answer; /* the guest left with a call that the host answers */
-    uint64_t wanted_cause; /* plus one: the next exception that nobody serves has this cause; 0: any */
-    uint64_t answer_limit; /* and this is the largest value that it may give */
-    bool changes_region;   /* and that call is about memory, which the host refuses here */
-    bool misfits;          /* and the host cannot agree, because a page is there */
-    bool loads_value;      /* the guest left with a load whose value the host gives */
-    bool other_started;    /* the second vCPU is runnable */
+    bool waits_for_answer;           /* the guest left with a call that the host answers */
+    uint64_t other_pc, other_opaque; /* what the second vCPU was last started with */
+    struct store extra_store;        /* beside the exit record, where there are other harts; size 0: none */
+    uint64_t wanted_cause;           /* plus one: the next exception that nobody serves has this cause; 0: any */
+    uint64_t answer_limit;           /* and this is the largest value that it may give */
+    bool changes_region;             /* and that call is about memory, which the host refuses here */
+    bool misfits;                    /* and the host cannot agree, because a page is there */
+    bool loads_value;                /* the guest left with a load whose value the host gives */
+    bool other_started;              /* the second vCPU is runnable */
     struct mmio_access mmio;
     bool guest_dead;       /* took a fatal trap; only going back to the base helps */
     struct view host;      /* the host's state at its last run call */

@@ -55,6 +55,12 @@ uint64_t unserved_cause(const struct replayer *r, bool guest, struct prng *rng);
 /* A random guest, what of it is shown and what is secret. */
 void guest_randomise(struct replayer *r, struct prng *shown, struct prng *secret);
 
+/* Another vCPU has reset the system: the machine interrupt that tells so ends this one's run. */
+bool step_killed(struct replayer *r);
+
+/* The first entry into the TVM. */
+bool step_first_run(struct replayer *r, struct prng *rng);
+
 /* A guest-page fault on some byte of a page. Only the page is shown: the rest of the report is secret. */
 struct csr_trap page_fault(uint64_t cause, uint64_t page_gpa, struct prng *secret);
 /* One of `count` pages of the TVM's region, from number `first` on. */

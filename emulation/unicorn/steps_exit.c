@@ -220,6 +220,8 @@ static void plan_life(struct replayer *r, struct exit_plan *plan, enum edge edge
         plan_call(plan, &r->hart.regs, SBI_EID_HSM, HSM_START, 1);
         x[A1] = SCENE_GPA + (prng_next(secret) & 0xffe);
         r->other_started = true;
+        r->other_pc = x[A1];
+        r->other_opaque = x[A1 + 1];
         break;
     case EDGE_EXIT_VCPU_SUSPEND:
         plan_call(plan, &r->hart.regs, SBI_EID_HSM, HSM_SUSPEND, SBI_HSM_SUSPEND_RETENTIVE);
@@ -332,6 +334,8 @@ static bool finish_exit(struct replayer *r, enum edge edge, const struct exit_pl
         return false;
     struct view expected = host_after_exit(&r->host, plan);
     struct expected_stores stores = exit_stores(plan, &live);
+    if (r->extra_store.size != 0)
+        stores.list[stores.count++] = r->extra_store;
     check_world(&r->checker, edge, false, true, &expected, &live);
     check_stores(&r->checker, edge, &stores);
     r->in_guest = h->csr.virt;
@@ -340,6 +344,13 @@ static bool finish_exit(struct replayer *r, enum edge edge, const struct exit_pl
 }
 
 /* guest -> host, from the state that the guest is in. */
+bool step_killed(struct replayer *r)
+{
+    struct exit_plan plan = {
+        .trap.cause = IRQ(3), .scause = 10, .value = EXIT_NEVER_RUNS_AGAIN, .a = {[7] = SBI_EID_SRST}};
+    return finish_exit(r, EDGE_EXIT_KILLED, &plan);
+}
+
 bool step_exit(struct replayer *r, enum edge edge, struct prng *shown, struct prng *secret)
 {
     struct emulated_hart *h = &r->hart;

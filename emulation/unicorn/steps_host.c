@@ -262,6 +262,7 @@ static bool host_step(struct replayer *r, enum edge edge, struct prng *rng)
         error = SBI_ERR_INVALID_PARAM;
         break;
     case EDGE_RUN_EARLY:
+    case EDGE_RUN_RUNNING:
     case EDGE_RUN_DEAD:
         host_run_call(r, r->scene.tvm_id, 0, rng);
         error = SBI_ERR_INVALID_PARAM;

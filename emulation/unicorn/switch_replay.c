@@ -28,6 +28,7 @@ enum { EXIT_CLEAN = 0, EXIT_USAGE = 2, EXIT_ENVIRONMENT = 4, EXIT_VIOLATION = 5 
 #define SLOW_STEPS 500u
 #define HART_LIVES 200u
 #define FATAL_TRAPS 200u
+#define TWO_GUESTS 8u
 #define RESIDUE_ROUNDS 480u /* twenty times each way out */
 #define WATCHDOG_MILLISECONDS 3000u
 #define MUTANT_MILLISECONDS 300u /* a boot takes ten */
@@ -201,6 +202,7 @@ static bool replay(const struct firmware_image *fw, const struct options *o, str
         replay_residue(&r, RESIDUE_ROUNDS);
     replayer_close(&r);
     opened = opened && replay_hart_lives(fw, o->seed, HART_LIVES, findings, why, why_size) &&
+             replay_two_guests(fw, o->seed, TWO_GUESTS, findings, why, why_size) &&
              replay_lesser_harts(fw, o->seed, findings, why, why_size) &&
              replay_fatal_traps(fw, o->seed, FATAL_TRAPS, findings, why, why_size) &&
              replay_costs(fw, m->costs, findings, why, why_size);
