@@ -95,6 +95,8 @@ def find(findings, name):
 
 def bisect(folder, good, bad):
     path = os.path.join(folder, "bug.json")
+    if not os.path.isfile(path):  # a pipe would be waited for
+        return complain(2, f"{path}: is no file")
     try:
         with open(path, encoding="utf-8") as stream:
             key = json.load(stream)["key"]

@@ -219,7 +219,7 @@ bool bug_read(struct bug *b, const char *folder)
 
     *b = (struct bug){0};
     snprintf(path, sizeof(path), "%.4096s/bug.json", folder);
-    uint8_t *text = file_read(path, BUG_JSON_MAX, &size);
+    uint8_t *text = file_is_plain(path) ? file_read(path, BUG_JSON_MAX, &size) : NULL;
     if (text == NULL)
         return false;
     bool good = bug_parse(b, (const char *)text, size, &offset, why, sizeof(why));

@@ -120,6 +120,9 @@ struct path_list {
 int paths_add(struct path_list *list, const char *path);
 void paths_free(struct path_list *list);
 
+/* Is it a file, and nothing that one can wait for (a pipe, a device) or not read (a folder)? Complains if not. For folders of others. */
+bool file_is_plain(const char *path);
+
 /* Read a whole file of at most `max` bytes. NULL after a one-line complaint. Caller frees. */
 uint8_t *file_read(const char *path, size_t max, size_t *size);
 

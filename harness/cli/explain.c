@@ -333,7 +333,7 @@ static bool open_named(struct trace *t, const char *findings, const char *name)
     if (!store_find(folder, sizeof(folder), findings, name))
         return false;
     snprintf(path, sizeof(path), "%.4000s/min.trace", folder);
-    return trace_open(t, path, false);
+    return file_is_plain(path) && trace_open(t, path, false);
 }
 
 int cmd_explain(const struct cli_command *command, int argc, char **argv)

@@ -99,6 +99,17 @@ void paths_free(struct path_list *list)
     *list = (struct path_list){0};
 }
 
+bool file_is_plain(const char *path)
+{
+    struct stat info;
+
+    if (stat(path, &info) != 0)
+        return cli_error(0, "%s: %s", path, strerror(errno)), false;
+    if (S_ISREG(info.st_mode))
+        return true;
+    return cli_error(0, "%s: is no file", path), false;
+}
+
 uint8_t *file_read(const char *path, size_t max, size_t *size)
 {
     FILE *in = fopen(path, "rb");

@@ -360,6 +360,9 @@ static bool add_to(const struct occurrence *o, const struct bug *now, struct sto
     uint64_t lines;
     struct bug b;
 
+    snprintf(path, sizeof(path), "%.4000s/occurrences.txt", out->path);
+    if (access(path, F_OK) == 0 && !file_is_plain(path))
+        return false;
     out->repeated = known_input(o, out->path, &lines);
     if (!read_or_repair(&b, now, out->path))
         return false;

@@ -63,7 +63,7 @@ static int look(struct verification *v, const struct bug *b, const char *path)
 
     if (access(path, F_OK) != 0)
         return CLI_CLEAN;
-    if (!trace_open(&trace, path, true))
+    if (!file_is_plain(path) || !trace_open(&trace, path, true))
         return CLI_USAGE;
     judge_renew(v->judge);
     if (!judge_run(v->judge, &trace, false, &seen))

@@ -73,6 +73,10 @@ for text in '[]' '{"key": 1}' '{"key": {"oracle": 1, "property": [], "call": nul
     expect 2 "a bug.json of $text"
     one_line "$scratch/err" "a bug.json of $text"
 done
+rm "$finding/bug.json" && mkfifo "$finding/bug.json"
+bisect --good HEAD~2 scrub-missing
+expect 2 "a bug.json that is a pipe"
+rm "$finding/bug.json"
 python3 -c 'print("[" * 100000)' >"$finding/bug.json"
 bisect --good HEAD~2 scrub-missing
 expect 2 "a bug.json of brackets"

@@ -85,6 +85,22 @@ python3 -c 'print("[" + ", ".join(["\"\""] * 250000) + "]")' >"$finding/bug.json
 prlimit --as=1000000000 "$TOUCHSTONE_BIN" verify-fix --findings "$store" scrub-missing >"$scratch/out" 2>"$scratch/err"
 one_line "$scratch/err" "a bug.json of many strings"
 says "$scratch/err" "schema, id or key is missing" "takes no more memory than it has bytes"
+# What is no file is not waited for. not_waited_for <what is made there, in words> <name>
+not_waited_for() {
+    timeout 20 "$TOUCHSTONE_BIN" verify-fix --findings "$store" scrub-missing >"$scratch/out" 2>"$scratch/err" </dev/null
+    code=$?
+    expect 2 "$2 is $1"
+    one_line "$scratch/err" "$2 is $1"
+    says "$scratch/err" "$2: " "which is named"
+}
+mv "$finding/bug.json" "$scratch/many.json"
+mkfifo "$finding/bug.json" && not_waited_for "a pipe" bug.json && rm "$finding/bug.json"
+mkdir "$finding/bug.json" && not_waited_for "a folder" bug.json && rmdir "$finding/bug.json"
+ln -s bug.json "$finding/bug.json" && not_waited_for "a link to itself" bug.json && rm "$finding/bug.json"
+ln -s /dev/zero "$finding/bug.json" && not_waited_for "a device" bug.json && rm "$finding/bug.json"
+cp "$scratch/before.json" "$finding/bug.json"
+mkfifo "$finding/inputs/pipe" && not_waited_for "a pipe" inputs/pipe && rm "$finding/inputs/pipe"
+holds "and none of it changes what is there" cmp "$scratch/before.json" "$finding/bug.json"
 head -c 50 "$finding/min.tst" >"$scratch/cut" && cp "$scratch/cut" "$finding/min.tst"
 cp "$scratch/before.json" "$finding/bug.json"
 run_planted verify-fix --findings "$store" scrub-missing
