@@ -175,6 +175,7 @@ def arguments():
                         help="firmware build (default build/firmware)")
     parser.add_argument("--qemu", default="qemu-system-riscv64", metavar="COMMAND", help="emulator, with its arguments")
     parser.add_argument("--all-engines", action="store_true", help="run the traces on host library and Unicorn too, for the table")
+    parser.add_argument("--unicorn", metavar="FILE", help="for --all-engines: what run --engine unicorn --json has printed before")
     parser.add_argument("-v", "--verbose", action="store_true", help="a line for each equal trace, too")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, metavar="N", help="boots at once")
     parser.add_argument("--seconds", type=int, default=60, metavar="N", help="time limit of a boot (default 60)")
@@ -195,13 +196,28 @@ def files_of(paths):
     return found
 
 
-def verdicts(command, words):
+def verdicts(paths, words):
     """What `touchstone run` with these words says of each file: "equal", or its own word and reason; {} when it cannot run."""
-    done = subprocess.run([os.path.join(BUILD, "touchstone"), "run", *words, "--json", *command], stdout=subprocess.PIPE, check=False)
+    done = subprocess.run([os.path.join(BUILD, "touchstone"), "run", *words, "--json", *paths], stdout=subprocess.PIPE, check=False)
     try:
-        files = json.loads(done.stdout)["files"]
+        return verdicts_in(done.stdout)
     except (ValueError, KeyError):
         return {}
+
+
+def verdicts_of_unicorn(args):
+    """The same of that engine, or of the file in which it has said so already."""
+    if args.unicorn is None:
+        return verdicts(args.paths, ["--engine", "unicorn"])
+    try:
+        with open(args.unicorn, encoding="utf-8") as stream:
+            return verdicts_in(stream.read())
+    except (OSError, ValueError, KeyError) as problem:
+        return stop(4, f"{args.unicorn}: not what touchstone run --engine unicorn --json prints: {problem}")
+
+
+def verdicts_in(text):
+    files = json.loads(text)["files"]
     said = {}
     for entry in files:
         verdict = entry.get("verdict") or {"ok": "equal"}.get(entry["status"], entry["status"])
@@ -252,7 +268,7 @@ def main():
                 print(f"{row['file']}: {row['status']} {row['text']}".rstrip(), flush=True)
     others = {}
     if args.all_engines:
-        others = {"host library": verdicts(args.paths, []), "firmware in Unicorn": verdicts(args.paths, ["--engine", "unicorn"])}
+        others = {"host library": verdicts(args.paths, []), "firmware in Unicorn": verdicts_of_unicorn(args)}
     result = table(rows, others)
     if args.json:
         fragment.write(args.json, result)
