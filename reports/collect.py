@@ -282,7 +282,7 @@ def finding_of_files(stem, parts, root):
 def finding_of_folder(name, path, root):
     """<id>/ with any of bug.json, title.txt, trace.txt or *.trace, min.tst, input.tst, run.log."""
     finding = blank_finding(name, path, root)
-    files = sorted(os.listdir(path))
+    files = sorted(name for name in os.listdir(path) if os.path.isfile(os.path.join(path, name)))  # a pipe would be waited for
     for wanted in ("trace.txt", "min.trace", *[file for file in files if file.endswith(".trace")]):
         if wanted in files and finding["trace"] is None:
             finding["trace"] = read_text(os.path.join(path, wanted))
