@@ -5,8 +5,8 @@
 In blocks of code, a line that begins with "$ " is a command; what follows up to the next one is what it says, with "(ends with N)" for
 an exit code that is not 0. A block of `diff` becomes FOLDER/fix.patch.
 
-The lines have to be the same, but for what differs from run to run and machine to machine: the build, hashes of states, and in what
-ci/fuzz says all numbers. A line "..." stands for any number of lines. `short` leaves ci/fuzz out, which takes minutes.
+The lines have to be the same, but for what differs from run to run and machine to machine: the build, hashes of states, how many inputs
+the engines kept, and in what ci/fuzz says all numbers. A line "..." stands for any number of lines. `short` leaves ci/fuzz out, which takes minutes.
 
 Exit codes: 0 all the same; 1 not.
 """
@@ -40,9 +40,17 @@ def commands(lines):
     return found
 
 
+def share(match):
+    """How many inputs the engines kept depends on their luck; that all of them, or none, show it does not."""
+    total = match.group(1)
+    silent, shown = (number if number == "0" else "ALL" if number == total else "SOME" for number in match.groups()[1:])
+    return f"(ALL inputs, {silent} silent, {shown} show it)"
+
+
 def plain(line, numbers):
     line = re.sub(r'"build": "[^"]*"', '"build": "BUILD"', line).rstrip()
     line = re.sub(r" hash=[0-9a-fA-F]{16}$", " hash=HASH", line)
+    line = re.sub(r"\((\d+) inputs, (\d+) silent, (\d+) show it\)$", share, line)
     return re.sub(r"\d+", "N", line) if numbers else line
 
 

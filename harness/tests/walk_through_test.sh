@@ -16,6 +16,7 @@ mode=${WALK_THROUGH:-short}
 tree=$scratch/tree
 broken=monitor/host_flow/covh_create.c
 mkdir "$tree"
+: >"$scratch/out" && : >"$scratch/err"
 for name in CMakeLists.txt CMakePresets.json ci corpora emulation harness monitor reports; do
     cp -r "$SOURCE_DIR/$name" "$tree"
 done
