@@ -3,14 +3,27 @@
  * touchstone bench, rates: how many calls and traces a second, and what each oracle costs. The cost of an oracle is shown
  * twice, for oracles share work: what it takes alone, against a world without any; and what would be saved without it,
  * against a world with all.
+ *
+ * Others on the machine make a measurement slower, nothing makes it faster: what counts is its fastest slice.
  */
 #include <string.h>
 
 #include "harness/cli/bench.h"
 
+#define SLICES 12.0
+
 struct rate {
     double calls, traces; /* per second */
 };
+
+/* A slice is over: is it the fastest? */
+static void keep_fastest(struct rate *best, uint64_t calls, uint64_t traces, double seconds)
+{
+    if ((double)traces / seconds <= best->traces)
+        return;
+    best->calls = (double)calls / seconds;
+    best->traces = (double)traces / seconds;
+}
 
 static const struct {
     const char *name;
@@ -24,14 +37,17 @@ static bool measure(const struct bench *b, const struct bench_set *set, uint32_t
     struct world_pool pool = {.oracles = oracles};
     const size_t count = set->corpus.count;
     uint64_t calls = 0;
+    uint64_t traces = 0;
     uint64_t rounds = 0;
     bool good = true;
 
+    *rate = (struct rate){0};
     for (size_t i = 0; i < count; i++)
         good = good && pool_world(&pool, &set->decoded[i]) != NULL; /* boot outside the measurement */
 
     double start = cpu_seconds();
     double now = start;
+    double slice = start;
 
     while (good && (b->rounds != 0 ? rounds < b->rounds : now - start < b->seconds)) {
         for (size_t i = 0; i < count && good; i++) {
@@ -46,11 +62,17 @@ static bool measure(const struct bench *b, const struct bench_set *set, uint32_t
             calls += w->calls - before;
         }
         rounds++;
+        traces += count;
         now = cpu_seconds();
+        if (b->rounds == 0 && now - slice >= b->seconds / SLICES) {
+            keep_fastest(rate, calls, traces, now - slice);
+            calls = traces = 0;
+            slice = now;
+        }
     }
     pool_free(&pool);
-    rate->calls = (double)calls / (now - start);
-    rate->traces = (double)(rounds * count) / (now - start);
+    if (rate->traces == 0)
+        keep_fastest(rate, calls, traces, now - slice);
     return good;
 }
 
