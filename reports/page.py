@@ -390,7 +390,11 @@ def switch_measures(run):
     """How fast the replay was, and whether the untouched text agreed."""
     said = []
     if run.get("pairs_per_cpu_second"):
-        said.append(f'{number(run["pairs_per_cpu_second"])} pairs of full exit and entry per CPU-second')
+        mean = run.get("pairs_per_cpu_second_mean")
+        said.append(
+            f'{number(run["pairs_per_cpu_second"])} pairs of full exit and entry per CPU-second'
+            + (f" at best, {number(mean)} on average" if mean else "")
+        )
     if run.get("slow_steps"):
         said.append(f'{number(run["slow_steps"])} steps on the untouched text, {number(run.get("slow_differences"))} with another outcome')
     return f'<p class="soft">{"; ".join(said)}.</p>\n' if said else ""

@@ -30,7 +30,7 @@ static bool refuses_to_boot(const struct firmware_image *fw, uint64_t seed, char
     if (boots) {
         r.stop_early = true;
         replay_walk(&r, WALK_STEPS);
-        replay_pairs(&r, PAIRS);
+        replay_pairs(&r, 0, PAIRS);
     }
     replayer_close(&r);
     if (boots && nothing_yet())

@@ -8,7 +8,6 @@
 #include "emulation/unicorn/worlds.h"
 #include "monitor/abi/sbi.h"
 
-#define EPOCH_PAIRS 64u /* pairs that start from the same state */
 #define TDATA1_TYPE (UINT64_C(0xf) << 60)
 #define COVH_FINALIZE_TVM 6u
 #define COVG_ADD_MMIO_REGION 0u
@@ -329,11 +328,11 @@ void replay_pair(struct replayer *r, const struct pair_plan *plan)
     check_pair(&r->checker, plan->guest_secrets ? plan->edge : EDGE_HOST_RUN, !plan->guest_secrets, &seen[0], &seen[1]);
 }
 
-void replay_pairs(struct replayer *r, uint64_t pairs)
+void replay_pairs(struct replayer *r, uint64_t first, uint64_t pairs)
 {
     if (!r->usable)
         return;
-    for (uint64_t i = 0; i < pairs && !replay_is_over(r); i++) {
+    for (uint64_t i = first; i < first + pairs && !replay_is_over(r); i++) {
         struct prng rng = prng_fork(~r->seed, 1 + i);
         if (i % EPOCH_PAIRS == 0)
             new_epoch(r, &rng);

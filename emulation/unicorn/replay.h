@@ -86,7 +86,11 @@ void replay_walk(struct replayer *r, uint64_t steps);
 /* Every exception that comes to the monitor from a guest or the host and that no other edge raises, once. */
 void replay_every_cause(struct replayer *r);
 
-/* `pairs` pairs: half of them differ in the guest's secrets and compare the host, half the other way round. */
-void replay_pairs(struct replayer *r, uint64_t pairs);
+/*
+ * `pairs` pairs: half of them differ in the guest's secrets and compare the host, half the other way round. They are numbered
+ * from `first` on; in pieces that are multiples of EPOCH_PAIRS they are the same pairs as in one call.
+ */
+#define EPOCH_PAIRS 64u /* pairs that start from the same state */
+void replay_pairs(struct replayer *r, uint64_t first, uint64_t pairs);
 
 #endif
