@@ -5,6 +5,9 @@
 # tree that the host gets has the memory of the monitor and the window reserved. fw_jump and fw_payload need nobody who
 # tells them where to go; fw_dynamic refuses when nobody does. Skipped where QEMU is not installed or the firmware is not built.
 
+. "${0%/*}/lib/once.sh"
+once "only the firmware runs"
+
 : "${SOURCE_DIR:=.}" "${FIRMWARE_ELF:=$SOURCE_DIR/build/firmware/fw.elf}"
 folder=$(dirname "$FIRMWARE_ELF")
 : "${PAYLOAD_ELF:=$folder/payload.elf}"

@@ -5,6 +5,9 @@
 # executable, all inside one 2 MiB region; the symbols that debuggers and the switch replay load it by; and a stack
 # that is deep enough on every path. Skipped where the firmware has not been built.
 
+. "${0%/*}/lib/once.sh"
+once "it looks at the firmware alone"
+
 : "${SOURCE_DIR:=.}" "${FIRMWARE_ELF:=$SOURCE_DIR/build/firmware/fw.elf}"
 
 if [ ! -f "$FIRMWARE_ELF" ]; then

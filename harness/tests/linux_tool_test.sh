@@ -5,6 +5,9 @@
 # cache that somebody changed nor a known version with another digest, makes the same file system twice, reads back the
 # device trees it writes, and its judge finds fault with a console that lacks something.
 
+. "${0%/*}/lib/once.sh"
+once "no host build runs"
+
 : "${SOURCE_DIR:=.}"
 command -v python3 >/dev/null || { echo "python3 not found: install the Debian package python3"; exit 1; }
 work=$(mktemp -d) || exit 1

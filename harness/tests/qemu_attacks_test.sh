@@ -5,6 +5,9 @@
 # that hangs and one that a machine cannot show are not taken for a blocked one; and a boot is the same twice. Skipped
 # where QEMU is not installed or the firmware is not built.
 
+. "${0%/*}/lib/once.sh"
+once "only the firmware runs"
+
 : "${SOURCE_DIR:=.}" "${FIRMWARE_ELF:=$SOURCE_DIR/build/firmware/fw.elf}"
 build=$(dirname "$FIRMWARE_ELF")
 

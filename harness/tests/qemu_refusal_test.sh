@@ -5,6 +5,9 @@
 # entered on a machine that it supports prints its first line. Skipped where QEMU is not installed or the firmware is
 # not built.
 
+. "${0%/*}/lib/once.sh"
+once "only the firmware runs"
+
 : "${SOURCE_DIR:=.}" "${FIRMWARE_ELF:=$SOURCE_DIR/build/firmware/fw.elf}"
 : "${PAYLOAD_ELF:=$(dirname "$FIRMWARE_ELF")/payload.elf}"
 

@@ -4,6 +4,9 @@
 # Every CSR number has exactly one class, and the class agrees with what the monitor does. The controls: a line less, a
 # line twice, a wrong class and a wrong name are each refused, by number.
 
+. "${0%/*}/lib/once.sh"
+once "it looks at the firmware alone"
+
 set -u
 SOURCE_DIR=${SOURCE_DIR:-$(pwd)}
 command -v riscv64-unknown-elf-objdump >/dev/null || { echo "skipped: no riscv64-unknown-elf-objdump"; exit 77; }

@@ -3,7 +3,10 @@
 #
 # A mistake in the world switch is seen: the firmware's text is broken in one place at a time, in memory, and the
 # replay has to object, with exit code 5, and name what is wrong. Every CSR of the switch list and every register
-# counts. The control: the firmware as it is passes, on both engines.
+# counts. The control: the firmware as it is passes, on both engines. Builds beside host-release, where the replay itself is what is
+# looked at, make some of the mistakes only.
+
+. "${0%/*}/lib/once.sh"
 
 set -u
 SOURCE_DIR=${SOURCE_DIR:-$(pwd)}
@@ -41,10 +44,15 @@ expect 0 ' 0 with another outcome' 'both engines agree on it' --slow
 # What is dropped from the switch of CSRs, floating-point and general registers.
 csrs=$(sed -n 's/^ *WORLD_CSR([0-9]*, 0x[0-9a-f]*, \([a-z0-9]*\)).*/\1/p' "$SOURCE_DIR/monitor/hal/world_state.h")
 [ "$(echo "$csrs" | wc -w)" -ge 33 ] || { echo "failed: the list of CSRs cannot be read"; failed=$((failed + 1)); }
+numbers=$(seq 0 31)
+if other_build; then
+    csrs=$(echo "$csrs" | head -3)
+    numbers='0 1 31'
+fi
 for csr in $csrs; do
     expect 5 "$csr" "$csr left out of the switch" --drop-csr "$csr"
 done
-for n in 0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25 26 27 28 29 30 31; do
+for n in $numbers; do
     expect 5 "f registers and fcsr: f$n:" "f$n not loaded" --drop-fld "$n"
     expect 5 "f registers and fcsr: f$n:" "f$n not saved" --drop-fsd "$n"
     [ "$n" -eq 0 ] || expect 5 "x registers: x$n:" "x$n not loaded" --drop-ld "$n"

@@ -5,6 +5,9 @@
 #
 #   TOUCHSTONE_BIN   the command under test         SOURCE_DIR   top of the source tree         BUILD_DIR   its build
 
+# shellcheck source=once.sh
+. "${0%/*}/lib/once.sh"
+
 set -u
 : "${TOUCHSTONE_BIN:?the command under test}"
 SOURCE_DIR=${SOURCE_DIR:-$(pwd)}
@@ -53,16 +56,6 @@ holds() {
 # one_line <file> <what is promised>: exactly one line.
 one_line() {
     if [ "$(wc -l <"$1")" -eq 1 ]; then pass; else fail "$2: not one line"; fi
-}
-
-# once <why>: skips the test in all builds but one, because what it looks at is the same for all of them.
-once() {
-    case ${BUILD_DIR##*/} in
-        host-asan | host-ubsan | host-msan | host-gcc | host-clang19 | coverage)
-            echo "$1: tested once, with host-release"
-            exit 77
-            ;;
-    esac
 }
 
 # planted <options of plants --build>: builds a planted monitor; its command is $planted from then on.
