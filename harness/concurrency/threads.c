@@ -103,7 +103,8 @@ static void *work(void *data)
             __atomic_fetch_add(&me->crew->wake_ups, 1, __ATOMIC_RELAXED);
             active = true;
         }
-        if (threads_serve(m, me->hart))
+        /* An interrupt that came since is seen in the next turn: taken back here, it would leave nothing for all_done to see. */
+        if (active && threads_serve(m, me->hart))
             continue;
         if (able) {
             take_handles(me);
