@@ -20,7 +20,7 @@ static const struct cli_command commands[] = {
      "  --oracles LIST    own,liv,ord,ref,ni,att or all (default) or none\n"
      "  --engine NAME     host (default), or unicorn: on the host library and on the firmware at once, step by step;\n"
      "                    or qemu: on the firmware booted in QEMU, compared with what the trace says\n"
-     "                    (its options: --engine qemu --help)\n"
+     "                    (its options: --engine qemu --help), and with --all-engines on all three\n"
      "  --any             take binary files as the fuzz targets do: any bytes are a trace, expectations are ignored\n"
      "  --json            one JSON object on standard output\n",
      cmd_run},
