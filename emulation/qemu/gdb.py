@@ -14,6 +14,10 @@ class Lost(Exception):
     """The emulator has ended, or does not answer."""
 
 
+class Late(Lost):
+    """No answer within the time of a boot."""
+
+
 class Port:
     def __init__(self, path, harts, seconds):
         self.deadline = time.monotonic() + seconds
@@ -59,7 +63,7 @@ class Port:
             left = until - time.monotonic()
             if left <= 0 or not select.select([self.socket], [], [], left)[0]:
                 if seconds is None or time.monotonic() >= self.deadline:
-                    raise Lost("it takes too long")
+                    raise Late("it takes too long")
                 return None
             try:
                 data = self.socket.recv(65536)

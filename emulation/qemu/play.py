@@ -59,6 +59,7 @@ def stop(code, text):
 class Player:
     def __init__(self, args):
         self.args = args
+        self.again = set()  # traces that took a second boot
         self.calls = abi_calls()
         self.symbols = symbols(os.path.join(args.firmware, "fw.elf"), ["trap_mret"])
         self.symbols.update(symbols(os.path.join(args.firmware, "player.elf"), PLAYER_SYMBOLS))
@@ -79,7 +80,10 @@ class Player:
             return (late.stdout or b"").decode(errors="replace")
 
     def with_guests(self, command, trace, count, folder):
-        """The console; what was seen of guests, by number of the step; and the step that cannot be played, with the reason."""
+        """
+        The console; what was seen of guests, by number of the step; and the step that cannot be played, with the reason.
+        Raises gdb.Late when the port falls silent.
+        """
         socket = os.path.join(folder, "gdb")
         why = None
         with open(os.path.join(folder, "console"), "w+b") as out:
@@ -92,6 +96,8 @@ class Player:
                 session.play()
             except play_harts.Cannot as reason:
                 why = session.number, str(reason)
+            except gdb.Late:
+                raise
             except gdb.Lost:
                 pass  # then an answer is missing, or the trace has switched the machine off
             finally:
@@ -113,7 +119,7 @@ class Player:
             count += why is None
         wrong = None
         if count:
-            count, reason, wrong = self.compare(trace, count)
+            count, reason, wrong = self.compare(path, trace, count)
             why = reason or why
         row = {"file": path, "status": "skipped" if why else "equal", "steps": count, "text": f"at step {count}: {why}" if why else ""}
         row["reason"], row["steps_of_all"] = why, len(trace.steps)
@@ -123,9 +129,11 @@ class Player:
         if left and not why:
             row["text"] = f"but for {len(left)} steps left out: {', '.join(sorted(set(left)))}"
             row["reason"] = f"left out: {', '.join(sorted(set(left)))}"
+        if path in self.again and not row["reason"]:
+            row["text"] = row["reason"] = "played twice: at first the debugging port fell silent"
         return {**row, "status": "differs", "text": wrong} if wrong else row
 
-    def compare(self, trace, count):
+    def compare(self, path, trace, count):
         """Plays `count` steps: how many could be, why no more (None: all of them), what differs (None: nothing)."""
         guests, why = {}, None
         with tempfile.TemporaryDirectory() as folder:
@@ -134,7 +142,16 @@ class Player:
                 out.write(trace.blob(count))
             command = self.command(trace, blob)
             if trace.has_guests(count):
-                console, guests, why = self.with_guests(command, trace, count, folder)
+                try:
+                    console, guests, why = self.with_guests(command, trace, count, folder)
+                except gdb.Late:
+                    # Seen once in some hundred boots: told, and tried once more. What hangs again has no answer.
+                    self.again.add(path)
+                    print(f"{path}: the debugging port fell silent, played again", file=sys.stderr)
+                    try:
+                        console, guests, why = self.with_guests(command, trace, count, folder)
+                    except gdb.Late:
+                        console = "player: the debugging port fell silent twice"
             else:
                 console = self.alone(command)
         seen = {}
