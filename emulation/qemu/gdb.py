@@ -7,6 +7,7 @@ import select
 import socket
 import time
 
+STOP_SECONDS = 10  # for an emulator that was silent to stop
 PACKET = 1024  # bytes of memory in one packet, well below what QEMU takes
 
 
@@ -14,8 +15,8 @@ class Lost(Exception):
     """The emulator has ended, or does not answer."""
 
 
-class Late(Lost):
-    """No answer within the time of a boot."""
+class Dead(Lost):
+    """The emulator runs, but its port does not even answer a request to stop: nothing is known of the firmware."""
 
 
 class Port:
@@ -63,7 +64,7 @@ class Port:
             left = until - time.monotonic()
             if left <= 0 or not select.select([self.socket], [], [], left)[0]:
                 if seconds is None or time.monotonic() >= self.deadline:
-                    raise Late("it takes too long")
+                    raise Lost("it takes too long") if self.stops() else Dead("the port answers nothing")
                 return None
             try:
                 data = self.socket.recv(65536)
@@ -72,6 +73,18 @@ class Port:
             if not data:
                 raise Lost("the emulator has ended")
             self.buffer += data
+
+    def stops(self):
+        """Does a port that has been silent for too long still stop the harts when it is asked to, or has it just ended?"""
+        self.socket.settimeout(STOP_SECONDS)
+        try:
+            self.socket.sendall(b"\x03")
+            self.socket.recv(1)
+        except TimeoutError:
+            return False
+        except OSError:
+            pass
+        return True
 
     def ask(self, text, wanted=None):
         self.send(text)

@@ -82,7 +82,7 @@ class Player:
     def with_guests(self, command, trace, count, folder):
         """
         The console; what was seen of guests, by number of the step; and the step that cannot be played, with the reason.
-        Raises gdb.Late when the port falls silent.
+        Raises gdb.Dead when the emulator's port does.
         """
         socket = os.path.join(folder, "gdb")
         why = None
@@ -96,7 +96,7 @@ class Player:
                 session.play()
             except play_harts.Cannot as reason:
                 why = session.number, str(reason)
-            except gdb.Late:
+            except gdb.Dead:
                 raise
             except gdb.Lost:
                 pass  # then an answer is missing, or the trace has switched the machine off
@@ -144,13 +144,13 @@ class Player:
             if trace.has_guests(count):
                 try:
                     console, guests, why = self.with_guests(command, trace, count, folder)
-                except gdb.Late:
-                    # Seen once in some hundred boots: told, and tried once more. What hangs again has no answer.
+                except gdb.Dead:
+                    # Not the firmware's silence, which is no answer: told, and tried once more.
                     self.again.add(path)
                     print(f"{path}: the debugging port fell silent, played again", file=sys.stderr)
                     try:
                         console, guests, why = self.with_guests(command, trace, count, folder)
-                    except gdb.Late:
+                    except gdb.Dead:
                         console = "player: the debugging port fell silent twice"
             else:
                 console = self.alone(command)
