@@ -221,7 +221,7 @@ bool world_step(struct world *w, const struct trace_op *op, struct step_result *
         for (unsigned i = 0; i < 8; i++)
             s.a[i] = op->kind[i] == ARG_RAW ? op->a[i] : world_resolve(w, op, i);
         if (w->twin != NULL)
-            ni_before(w, s.hart);
+            ni_before(w, s.hart, op);
         act(&s);
         if (w->twin != NULL && !w->finding.found)
             ni_step(w, s.hart, op, s.result);

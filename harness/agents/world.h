@@ -58,6 +58,8 @@ struct world {
     struct world *twin;    /* NI: the world with other secrets; NULL without it */
     bool is_twin;          /* this is it */
     bool twin_runs;        /* it has caught up, and steps along: ni.h */
+    bool twin_copied;      /* it is what this world was before `past` */
+    bool twin_stale;       /* it has been something else since its last reset */
     struct trace_op *past; /* what it has to catch up with */
     uint32_t past_count, past_room;
     bool device_reached;  /* in this step a device got at memory that is closed to devices */

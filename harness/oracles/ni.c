@@ -25,9 +25,44 @@ static void leak(struct world *w, const char *property, const char *what, uint32
                   (unsigned long long)number, (unsigned long long)one, (unsigned long long)other);
 }
 
-void ni_before(struct world *w, uint32_t h)
+/* --- the twin becomes a copy ------------------------------------------------------------------------------------ */
+
+/* Does the host run a vCPU of a TVM that can run? Enough to guess by. */
+static bool may_enter(const struct world *w, uint32_t h, const struct trace_op *op)
+{
+    const struct monitor *m = w->machine->monitor;
+
+    if (op->op != OP_HOST_CALL || op->call != CALL_covh_run_tvm_vcpu || !m->hart[h].shmem_set)
+        return false;
+    uint64_t id = world_resolve(w, op, 0);
+    for (uint32_t i = 0; i < MONITOR_MAX_TVMS; i++)
+        if (m->tvm[i].state == TVM_RUNNABLE && m->tvm[i].id == id)
+            return true;
+    return false;
+}
+
+/* At most once per run: a trace may be full of runs that are refused, and operations are cheaper to repeat than frames. */
+static void copy_world(struct world *w)
+{
+    struct world *twin = w->twin;
+
+    if (!machine_copy(twin->machine, w->machine))
+        return;
+    memory_host_changes_clear(w->machine);
+    memcpy(twin->tvm_id, w->tvm_id, w->tvm_count * sizeof(w->tvm_id[0]));
+    twin->tvm_count = w->tvm_count;
+    twin->step = w->step;
+    twin->device_reached = w->device_reached;
+    twin->overrun = w->overrun;
+    w->twin_copied = w->twin_stale = true;
+    w->past_count = 0;
+}
+
+void ni_before(struct world *w, uint32_t h, const struct trace_op *op)
 {
     w->ni_guest = machine_in_guest(w->machine, h);
+    if (!w->twin_runs && !w->twin_copied && may_enter(w, h, op))
+        copy_world(w);
     if (!w->twin_runs || !w->ni_guest)
         return; /* only what a guest's registers held is asked for */
     memcpy(w->ni_x[0], w->machine->hart[h].x, sizeof(w->ni_x[0]));
@@ -209,7 +244,9 @@ static bool remember(struct world *w, const struct trace_op *op)
 
 static void catch_up(struct world *w)
 {
-    w->twin_runs = true;
+    if (!w->twin_copied && w->twin_stale)
+        world_reset(w->twin);
+    w->twin_runs = w->twin_stale = true;
     for (uint32_t i = 0; i < w->past_count; i++)
         world_step(w->twin, &w->past[i], NULL);
     w->past_count = 0;
@@ -232,8 +269,6 @@ void ni_step(struct world *w, uint32_t h, const struct trace_op *op, const struc
 
 void ni_reset(struct world *w)
 {
-    if (w->twin_runs)
-        world_reset(w->twin);
-    w->twin_runs = false;
+    w->twin_runs = w->twin_copied = false;
     w->past_count = 0;
 }

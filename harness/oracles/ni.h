@@ -29,12 +29,16 @@
 #define NI_HOST_SECRET UINT64_C(0xa5c33c5aff5a3c1c)
 _Static_assert((NI_HOST_SECRET & (NI_REGISTER_SECRET | NI_MEMORY_SECRET)) == 0, "who differs can be told apart");
 
-/* Remember the registers of hart `h` in both worlds before an operation of it. */
-void ni_before(struct world *w, uint32_t h);
+/*
+ * Hart `h` is about to perform `op`: remember its registers in both worlds. When the operation looks as if it entered the
+ * first guest of this run, the twin becomes a copy of the world now; a guess that was wrong costs time and nothing else.
+ */
+void ni_before(struct world *w, uint32_t h, const struct trace_op *op);
 
 /*
  * The world has performed `op` on hart `h`, and its agents saw `mine`: let the twin do the same, and compare. As long as no
- * guest has run there is no secret, and both worlds are one: the twin waits, and catches up when a guest is entered.
+ * guest has run there is no secret, and both worlds are one: the twin waits, and when a guest is entered it catches up with
+ * everything since it was a copy of the world, or since the beginning when it never was.
  */
 void ni_step(struct world *w, uint32_t h, const struct trace_op *op, const struct step_result *mine);
 

@@ -228,6 +228,62 @@ static void what_stays_inside_is_silent(void)
     world_destroy(w);
 }
 
+/*
+ * A twin that was copied from the world is one that did all that the world did: at first, after a reset, and after a run that
+ * is refused, for which it was copied too early.
+ */
+static void a_copied_twin_is_one_that_caught_up(void)
+{
+    struct world *copied = kit_world_of(2, ORACLE_NI);
+    struct world *caught_up = kit_world_of(2, ORACLE_NI);
+
+    for (unsigned round = 0; round < 3; round++) {
+        world_reset(copied);
+        world_reset(caught_up);
+        world_reset(caught_up->twin);
+        caught_up->twin_copied = true; /* as it is: both are at the beginning */
+        uint64_t id = kit_runnable(copied, 0);
+        CHECK_EQ(kit_runnable(caught_up, 0), id);
+        for (unsigned i = 0; round == 2 && i < 2; i++)
+            KIT_CALL(i == 0 ? copied : caught_up, 0, CALL_covh_run_tvm_vcpu, id, 7);
+        CHECK_EQ(copied->twin_copied, round == 2);
+        kit_run(copied, 0, id);
+        kit_run(caught_up, 0, id);
+        CHECK(copied->past_count == 0 && caught_up->past_count == 0);
+        CHECK(machine_in_guest(copied->twin->machine, 0));
+        CHECK_EQ(copied->twin->tvm_id[0], id);
+        CHECK_EQ(machine_state_hash(copied->twin->machine), machine_state_hash(caught_up->twin->machine));
+        kit_op(copied, 0, OP_GUEST_WFI, 0, 0, 0, 0);
+        kit_op(caught_up, 0, OP_GUEST_WFI, 0, 0, 0, 0);
+        CHECK_EQ(machine_state_hash(copied->twin->machine), machine_state_hash(caught_up->twin->machine));
+        CHECK_CLEAN(copied);
+        CHECK_CLEAN(caught_up);
+    }
+    world_destroy(copied);
+    world_destroy(caught_up);
+}
+
+/* A raw call that runs a vCPU is not foreseen: the twin catches up, with what an earlier run left in it gone. */
+static void a_twin_that_was_not_copied_catches_up(void)
+{
+    struct world *w = kit_world_of(2, ORACLE_NI);
+
+    for (unsigned round = 0; round < 2; round++) {
+        uint64_t id = kit_runnable(w, 0);
+        struct trace_op raw = {.op = OP_HOST_ECALL, .a = {id, 0, [6] = 15, [7] = SBI_EID_COVH}};
+        struct step_result r;
+
+        world_step(w, &raw, &r);
+        CHECK_EQ(r.kind, EXPECT_ENTER);
+        CHECK(!w->twin_copied && machine_in_guest(w->twin->machine, 0));
+        kit_op(w, 0, OP_GUEST_STORE, KIT_GPA + 64, 8, 0x1230, 0);
+        kit_op(w, 0, OP_GUEST_WFI, 0, 0, 0, 0);
+        CHECK_CLEAN(w);
+        world_reset(w);
+    }
+    world_destroy(w);
+}
+
 int main(void)
 {
     leak_is_found(by_register, "ni-register");
@@ -248,5 +304,7 @@ int main(void)
     a_guest_is_answered_alike();
     the_hosts_differ_while_a_guest_runs();
     what_stays_inside_is_silent();
+    a_copied_twin_is_one_that_caught_up();
+    a_twin_that_was_not_copied_catches_up();
     return test_finish();
 }
