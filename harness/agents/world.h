@@ -62,13 +62,9 @@ struct world {
     bool twin_stale;       /* it has been something else since its last reset */
     struct trace_op *past; /* what it has to catch up with */
     uint32_t past_count, past_room;
-    bool device_reached;  /* in this step a device got at memory that is closed to devices */
-    bool overrun;         /* a device wrote there: nothing after it can be judged, and the world stands still */
-    uint64_t ni_x[2][32]; /* NI: registers of the acting hart before the operation, here and in the twin */
-    bool ni_guest;        /* it ran a guest then */
-    bool ni_planted[MONITOR_MAX_HARTS]; /* where the twin's host has other values of its own: ni_host.c */
-    bool ni_mailbox;                    /* and in the mailbox, where there was this before: */
-    uint64_t ni_word[32];
+    bool device_reached; /* in this step a device got at memory that is closed to devices */
+    bool overrun;        /* a device wrote there: nothing after it can be judged, and the world stands still */
+    struct ni_state *ni; /* what NI remembers: ni.h; NULL without it */
 };
 
 /* NULL when memory is short or the configuration is impossible. */
