@@ -100,20 +100,17 @@ static int64_t take_quota(struct promotion *p)
 static bool take_slot(struct promotion *p)
 {
     struct monitor *m = p->h->monitor;
-    bool found = false;
     hal_lock(p->h, &m->create_lock);
-    for (uint32_t i = 0; !found && i < MONITOR_MAX_TVMS; i++) {
-        struct tvm_slot *slot = &m->tvm[i];
+    uint32_t index = tvm_free_slot(p->h);
+    bool found = index != MONITOR_MAX_TVMS;
+    if (found) {
+        struct tvm_slot *slot = &m->tvm[index];
         hal_lock(p->h, &slot->lock);
-        found = slot->state == TVM_ABSENT;
-        if (found)
-            slot->state = TVM_INITIALIZING;
+        slot->state = TVM_INITIALIZING;
         hal_unlock(p->h, &slot->lock);
-        if (found)
-            p->t->slot = i;
-    }
-    if (found)
+        p->t->slot = index;
         p->t->id = m->next_tvm_id++;
+    }
     hal_unlock(p->h, &m->create_lock);
     return found;
 }

@@ -30,6 +30,19 @@ struct tvm *tvm_lock(struct hart *h, uint64_t id)
     return NULL;
 }
 
+uint32_t tvm_free_slot(struct hart *h)
+{
+    for (uint32_t i = 0; i < MONITOR_MAX_TVMS; i++) {
+        struct tvm_slot *slot = &h->monitor->tvm[i];
+        hal_lock(h, &slot->lock);
+        bool free = slot->state == TVM_ABSENT;
+        hal_unlock(h, &slot->lock);
+        if (free)
+            return i;
+    }
+    return MONITOR_MAX_TVMS;
+}
+
 void tvm_unlock(struct hart *h, const struct tvm *t)
 {
     hal_unlock(h, &h->monitor->tvm[t->slot].lock);

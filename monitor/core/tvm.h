@@ -95,6 +95,12 @@ struct tvm {
 _Static_assert(sizeof(struct tvm) <= (size_t)TVM_STATE_PAGES * PAGE_SIZE, "struct tvm fits its donated frames");
 
 /*
+ * A slot without a TVM, or MONITOR_MAX_TVMS when there is none. Only a holder of create_lock fills slots, so that it
+ * stays free until the lock is released. Must be called with create_lock held, and no slot lock.
+ */
+uint32_t tvm_free_slot(struct hart *h);
+
+/*
  * Find the TVM that `id` names and lock its slot. NULL when there is none, with nothing locked; the caller
  * unlocks with tvm_unlock. The pointer is valid while the lock is held.
  */

@@ -32,20 +32,6 @@ static bool parse_params(const struct monitor *m, const struct tvm_create_params
     return !runs_overlap(out->root, TVM_ROOT_PAGES, out->state, TVM_STATE_PAGES);
 }
 
-/* Free slot, or MONITOR_MAX_TVMS. Must be called with create_lock held: only create_tvm fills slots. */
-static uint32_t find_free_slot(struct hart *h)
-{
-    for (uint32_t i = 0; i < MONITOR_MAX_TVMS; i++) {
-        struct tvm_slot *slot = &h->monitor->tvm[i];
-        hal_lock(h, &slot->lock);
-        bool free = slot->state == TVM_ABSENT;
-        hal_unlock(h, &slot->lock);
-        if (free)
-            return i;
-    }
-    return MONITOR_MAX_TVMS;
-}
-
 /* Check and claim both runs for `slot` in one hold of the lock. */
 static int64_t claim_donation(struct hart *h, const struct donation *d, uint32_t slot)
 {
@@ -112,7 +98,7 @@ struct decision covh_create_tvm(struct hart *h, const struct sbi_args *args)
         return decide_error(SBI_ERR_INVALID_ADDRESS);
 
     hal_lock(h, &m->create_lock);
-    uint32_t slot = find_free_slot(h);
+    uint32_t slot = tvm_free_slot(h);
     int64_t error = claim_donation(h, &donation, slot);
     uint64_t id = error == SBI_SUCCESS ? publish(h, &donation, slot) : 0;
     hal_unlock(h, &m->create_lock);
