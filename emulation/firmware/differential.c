@@ -131,6 +131,7 @@ static void mutate(struct differential *d)
         d->size = trace_mutate(d->bytes, d->size, sizeof(d->bytes), (uint32_t)random_next(&d->random), NULL);
     trace_decode(&d->trace, d->bytes, d->size);
     trace_drop_schedule(&d->trace);
+    trace_drop_ops(&d->trace, OP_FAIL); /* lockstep.c would skip it */
     settle_machine(d, &parent->machine, r >> 16);
     trace_canonical(&d->trace);
     d->size = trace_encode(&d->trace, d->bytes, sizeof(d->bytes));
@@ -162,6 +163,7 @@ static void compare_all(struct differential *d)
         d->size = d->corpus.entry[i].size;
         memcpy(d->bytes, d->corpus.entry[i].bytes, d->size);
         trace_decode(&d->trace, d->bytes, d->size);
+        trace_drop_ops(&d->trace, OP_FAIL);
         compare(d);
         progress(d, &next);
     }

@@ -121,6 +121,15 @@ static void run_pair(struct lockstep_pair *pair, const struct trace *t, struct l
     r->verdict = VERDICT_EQUAL;
 }
 
+/* Does the trace make functions of the monitor fail? The firmware calls them without a detour. */
+static bool fails_inside(const struct trace *t)
+{
+    for (uint32_t i = 0; i < t->count; i++)
+        if (t->op[i].op == OP_FAIL)
+            return true;
+    return false;
+}
+
 void lockstep_run(struct lockstep *l, const struct trace *t, struct lockstep_result *r, lockstep_step_fn *each,
                   void *data)
 {
@@ -134,6 +143,11 @@ void lockstep_run(struct lockstep *l, const struct trace *t, struct lockstep_res
     }
     if (t->overlap) {
         snprintf(r->why, sizeof(r->why), "harts overlap by a schedule of yield points, and the firmware has none");
+        return;
+    }
+    if (fails_inside(t)) {
+        snprintf(r->why, sizeof(r->why),
+                 "functions of the monitor fail by the trace, and those of the firmware do not");
         return;
     }
     struct lockstep_pair *pair = pair_for(l, &config, r->why, sizeof(r->why));

@@ -12,7 +12,6 @@
 #define INSN_C_NOP 0x0001u
 #define INSN_C_RET 0x8082u
 #define INSN_RET 0x00008067u
-#define INSN_CSRW 0x00001073u
 
 #define OPCODE_LOAD 0x03u
 #define OPCODE_STORE 0x23u
@@ -268,29 +267,6 @@ static bool drop_sc(struct firmware_image *fw, char *why, size_t why_size)
     return fail(why, why_size, "hal_csr_swap", "has no store-conditional");
 }
 
-/*
- * hal_fp_save ends with csrr rd, fcsr; sd rd; csrw mstatus, and that last one changes nothing: FS is Dirty whenever a guest traps.
- */
-static bool leak_fcsr(struct firmware_image *fw, char *why, size_t why_size)
-{
-    const struct site *read = NULL, *last = NULL;
-    struct range range;
-    if (!function_range(fw, "hal_fp_save", &range, why, why_size))
-        return false;
-    for (size_t i = 0; i < fw->site_count; i++) {
-        const struct site *s = &fw->sites[i];
-        if (s->kind != SITE_CSR || s->pc < range.first || s->pc >= range.end)
-            continue;
-        if (csr_slot_of(s->csr) == SLOT_fcsr)
-            read = s;
-        last = s;
-    }
-    if (read == NULL || read->rd == 0 || read == last || csr_slot_of(last->csr) != SLOT_mstatus)
-        return fail(why, why_size, "hal_fp_save", "does not end by reading fcsr and writing mstatus");
-    replace(fw, last->pc, INSN_CSRW | csr_table[SLOT_pmpaddr15].number << 20 | (uint32_t)read->rd << 15);
-    return true;
-}
-
 static bool return_at_once(struct firmware_image *fw, const char *name, char *why, size_t why_size)
 {
     struct range range;
@@ -349,8 +325,7 @@ int mutation_arguments(const char *kind)
         if (strcmp(kind, with[i]) == 0)
             return 1;
     }
-    bool alone = strcmp(kind, "swap-fp") == 0 || strcmp(kind, "drop-sc") == 0 || strcmp(kind, "leak-fcsr") == 0;
-    return alone ? 0 : -1;
+    return strcmp(kind, "swap-fp") == 0 || strcmp(kind, "drop-sc") == 0 ? 0 : -1;
 }
 
 static bool apply(struct firmware_image *fw, const char *kind, const char *argument, char *why, size_t why_size)
@@ -375,8 +350,6 @@ static bool apply(struct firmware_image *fw, const char *kind, const char *argum
         return swap_offsets(fw, argument, why, why_size);
     if (strcmp(kind, "drop-sc") == 0)
         return drop_sc(fw, why, why_size);
-    if (strcmp(kind, "leak-fcsr") == 0)
-        return leak_fcsr(fw, why, why_size);
     return swap_fp_in(fw, "hal_fp_save", why, why_size) && swap_fp_in(fw, "hal_fp_load", why, why_size);
 }
 

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What happens to the machine from outside: interrupt lines, the passage of time, bytes typed at the console; and what
- * waits for the monitor's next work on a hart: other cores that change host memory, hardware that fails.
+ * waits for the monitor's next work on a hart: other cores that change host memory, hardware or functions that fail.
  */
 #include <string.h>
 
 #include "harness/agents/agent.h"
+#include "harness/machine/fail_points.h"
 
 #define MAX_TICKS (UINT64_C(1) << 40) /* per operation: time must not wrap within a trace */
 
@@ -43,6 +44,7 @@ void environment(struct agent_step *s)
     case OP_HOST_RACE: machine_race_word(s->m, s->hart, s->a[0], s->a[1]); return;
     case OP_HOST_RACE_READ: machine_race_read(s->m, s->hart, (uint32_t)s->a[0], (uint32_t)s->a[1], s->a[2]); return;
     case OP_FAULT: machine_fault(s->m, s->hart, (enum machine_fault)s->a[0], (uint32_t)s->a[1]); return;
+    case OP_FAIL: machine_fail(s->m, s->hart, (enum machine_fail)s->a[0], (uint32_t)s->a[1]); return;
     case OP_CONSOLE_INPUT: console_input(s->m, (uint8_t)s->a[0]); return;
     default: return;
     }

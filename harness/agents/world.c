@@ -53,10 +53,11 @@ struct world *world_create(const struct machine_config *config, uint32_t oracles
     }
     if ((oracles & ORACLE_NI) != 0) {
         w->twin = world_create(config, 0);
-        if (w->twin == NULL || !ni_create(w)) {
+        if (w->twin == NULL) {
             world_destroy(w);
             return NULL;
         }
+        w->twin->is_twin = true;
     }
     world_reset(w);
     return w;
@@ -84,7 +85,6 @@ void world_destroy(struct world *w)
     if (w == NULL)
         return;
     world_destroy(w->twin);
-    ni_destroy(w);
     free(w->past);
     oracle_destroy(w);
     if (w->machine != NULL)
@@ -99,6 +99,8 @@ void world_reset(struct world *w)
     w->tvm_count = 0;
     w->step = 0;
     w->device_reached = w->overrun = false;
+    w->ni_mailbox = false;
+    memset(w->ni_planted, 0, sizeof(w->ni_planted));
     memset(&w->finding, 0, sizeof(w->finding));
     oracle_reset(w);
     if (w->twin != NULL)
@@ -160,7 +162,8 @@ static void perform(struct agent_step *s)
     case OP_TIME:
     case OP_HOST_RACE:
     case OP_HOST_RACE_READ:
-    case OP_FAULT: environment(s); return;
+    case OP_FAULT:
+    case OP_FAIL: environment(s); return;
     case OP_DEVICE_READ:
     case OP_DEVICE_WRITE: device_agent(s); return;
     case OP_IRQ: /* also reaches a hart that is suspended */
@@ -186,7 +189,7 @@ static void perform(struct agent_step *s)
 /* What was prepared for the monitor's next work on a hart is for the next operation of that hart. */
 static bool prepares(uint8_t op)
 {
-    return op == OP_HOST_RACE || op == OP_HOST_RACE_READ || op == OP_FAULT;
+    return op == OP_HOST_RACE || op == OP_HOST_RACE_READ || op == OP_FAULT || op == OP_FAIL;
 }
 
 /* One operation between its oracles, which see host memory as the monitor found it when it first looked. */
@@ -198,8 +201,7 @@ static void act(struct agent_step *s)
     machine_races_settle(w->machine);
     oracle_before(w, s->hart, s->op);
     perform(s);
-    if (!prepares(s->op->op))
-        machine_disturbance_end(w->machine, s->hart);
+    w->failed = prepares(s->op->op) ? NULL : machine_disturbance_end(w->machine, s->hart);
     machine_races_hide(w->machine);
     oracle_after(w, s->hart, s->op);
     machine_races_show(w->machine);
@@ -219,7 +221,7 @@ bool world_step(struct world *w, const struct trace_op *op, struct step_result *
         for (unsigned i = 0; i < 8; i++)
             s.a[i] = op->kind[i] == ARG_RAW ? op->a[i] : world_resolve(w, op, i);
         if (w->twin != NULL)
-            ni_before(w, s.hart, op);
+            ni_before(w, s.hart);
         act(&s);
         if (w->twin != NULL && !w->finding.found)
             ni_step(w, s.hart, op, s.result);

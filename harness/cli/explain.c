@@ -82,6 +82,17 @@ static void print_answer(FILE *out, const struct ref_answer *a)
     }
 }
 
+/* A function of the monitor that the trace made fail, where no reader would look for it. */
+static void say_failed(const struct story *s)
+{
+    char line[160];
+
+    if (s->world->failed == NULL)
+        return;
+    snprintf(line, sizeof(line), INDENT "the trace made %s fail in it\n", s->world->failed);
+    say(s, line);
+}
+
 /* What the model said about the hart's entry into the monitor, if it entered. */
 static void say_expected(const struct story *s, uint32_t hart)
 {
@@ -167,6 +178,7 @@ static bool tell_story(struct story *s)
 
         picture_take(&s->after, s->world);
         say_step(s, i, &seen);
+        say_failed(s);
         say_expected(s, t->op[i].hart % s->world->machine->config.harts);
         say_changes(s);
         if (s->page != NULL) {

@@ -55,7 +55,8 @@ static int replay_trace(struct replay *r, const struct trace *t, const char *pat
         if (!world_step(w, &t->op[i], &seen))
             return cli_error(CLI_FINDING, "%s: a finding at step %u; see touchstone run", path, i);
         view_take(after, w->machine);
-        observe(r, w, &t->op[i], &seen, &s);
+        if (w->failed == NULL) /* what a trace made fail has not been brought about */
+            observe(r, w, &t->op[i], &seen, &s);
         struct machine_view *swap = before;
         before = after;
         after = swap;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What disturbs the monitor in the middle of its work, as a trace decided beforehand: host memory that another core
- * changes right after the monitor has read it, and hardware that does not take what it is told.
+ * changes right after the monitor has read it, hardware that does not take what it is told, and functions of the monitor
+ * that refuse (fail_points.h).
  *
  * A change of host memory is another core's store between two loads of the monitor. The monitor reads everything once,
  * so for it the store might as well come after its work; that is the view that observers get (machine_races_hide). If it
@@ -61,12 +62,40 @@ bool machine_fault_waits(const struct machine *m, uint32_t h, enum machine_fault
     return m->private->hart[h].disturbance.fault[place].armed;
 }
 
-void machine_disturbance_end(struct machine *m, uint32_t h)
+void machine_fail(struct machine *m, uint32_t h, enum machine_fail kind, uint32_t skip)
 {
     struct disturbance *d = &m->private->hart[h].disturbance;
 
-    if (d->active)
-        memset(d, 0, sizeof(*d));
+    if ((uint32_t)kind >= MACHINE_FAIL_KINDS)
+        return;
+    d->active = true;
+    d->fail = (struct fail_watch){.armed = true, .kind = kind, .skip = skip};
+}
+
+bool machine_fail_waits(const struct machine *m, uint32_t h)
+{
+    return m->private->hart[h].disturbance.fail.armed;
+}
+
+const char *machine_failed(const struct machine *m, uint32_t h, enum machine_fail *kind)
+{
+    enum fail_point point = m->private->hart[h].disturbance.fail.failed;
+
+    if (kind != NULL)
+        *kind = fail_point_kind(point);
+    return fail_point_name(point);
+}
+
+const char *machine_disturbance_end(struct machine *m, uint32_t h)
+{
+    struct disturbance *d = &m->private->hart[h].disturbance;
+    const char *failed;
+
+    if (!d->active)
+        return NULL;
+    failed = machine_failed(m, h, NULL);
+    memset(d, 0, sizeof(*d));
+    return failed;
 }
 
 void machine_copies_repeat(struct machine *m, uint32_t h, bool repeat)

@@ -175,6 +175,8 @@ static uint64_t hash_disturbance(uint64_t hash, const struct hart_private *p)
     }
     for (uint32_t i = 0; i < MACHINE_FAULTS; i++)
         hash = mix(hash, d->fault[i].armed | (uint64_t)d->fault[i].skip << 1);
+    if (d->fail.armed) /* what has failed decides nothing any more */
+        hash = mix(hash, 1 | (uint64_t)d->fail.kind << 1 | (uint64_t)d->fail.skip << 8);
     return hash;
 }
 

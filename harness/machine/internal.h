@@ -10,6 +10,7 @@
 
 #include <setjmp.h>
 
+#include "harness/machine/fail_points.h"
 #include "harness/machine/machine.h"
 #include "harness/machine/mmode.h"
 
@@ -93,6 +94,7 @@ struct disturbance {
     uint32_t races;
     struct race race[MACHINE_RACES];
     struct waiting_fault fault[MACHINE_FAULTS];
+    struct fail_watch fail;
 };
 
 /* A store of another core that came between two reads of the monitor. */
@@ -167,12 +169,6 @@ void memory_restore_frames(struct machine *m);
 /* Remember the present contents as what memory_restore brings back. */
 bool memory_snapshot(struct machine *m);
 void memory_restore(struct machine *m);
-
-/*
- * For a machine that was just made, or reset: at power-on, now and after each reset, all words of the window differ in
- * `bits` from what the seed says.
- */
-void memory_window_vary(struct machine *m, uint64_t bits);
 
 /* Contents of frame `n` now and at the snapshot. */
 uint8_t *memory_frame(const struct machine *m, uint32_t frame);

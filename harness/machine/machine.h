@@ -210,13 +210,6 @@ void machine_destroy(struct machine *m);
 /* Back to the state right after machine_create; copies only frames that were written since. */
 void machine_reset(struct machine *m);
 
-/*
- * Make `to` what `from` is now, down to what its next reset restores; copies only frames that either has written since
- * its own. Observers stay. False, changing nothing, when the configurations differ, when somebody else executes M-mode
- * for one of them, when its harts overlap or when one is inside the monitor.
- */
-bool machine_copy(struct machine *to, const struct machine *from);
-
 /* --- what agents do --------------------------------------------------------------------------------------- */
 
 /* Outcome of an access. */
@@ -314,8 +307,8 @@ bool machine_fault_waits(const struct machine *m, uint32_t h, enum machine_fault
 /* Did a PMP entry of this hart not take what was written last? */
 bool machine_pmp_failed(const struct machine *m, uint32_t h);
 
-/* Nothing waits on hart `h` any more. */
-void machine_disturbance_end(struct machine *m, uint32_t h);
+/* Nothing waits on hart `h` any more. Returns the function that machine_fail made fail meanwhile, or NULL. */
+const char *machine_disturbance_end(struct machine *m, uint32_t h);
 
 /*
  * The call on hart `h` may by its contract copy the same bytes more than once, and judge each copy by itself. A race then

@@ -29,6 +29,7 @@ struct lane {
     uint64_t steps;
     uint32_t in_monitor;
     jmp_buf *unwind;
+    struct fail_watch *fails;
 };
 
 struct schedule {
@@ -222,6 +223,7 @@ static void go_on(struct schedule *s, struct lane *from, uint32_t h)
         from->steps = m->steps;
         from->in_monitor = m->in_monitor;
         from->unwind = violation_unwind_to(NULL);
+        from->fails = fail_watch_set(NULL);
     }
     running = h == NOBODY ? NULL : s;
     if (h == NOBODY) {
@@ -232,6 +234,7 @@ static void go_on(struct schedule *s, struct lane *from, uint32_t h)
         m->steps = s->lane[h].steps;
         m->in_monitor = s->lane[h].in_monitor;
         violation_unwind_to(s->lane[h].unwind);
+        fail_watch_set(s->lane[h].fails);
     }
     fiber_switch(from != NULL ? &from->fiber : &s->caller, h == NOBODY ? &s->caller : &s->lane[h].fiber);
 }
@@ -345,6 +348,7 @@ void schedule_start(struct schedule *s, const struct schedule_decisions *decisio
         lane->steps = 0;
         lane->in_monitor = 0;
         lane->unwind = NULL;
+        lane->fails = NULL;
         fiber_prepare(&lane->fiber, lane_main, lane);
     }
 }

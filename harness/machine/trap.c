@@ -224,6 +224,21 @@ static void enter(struct machine *m, uint32_t h, uint64_t cause)
     emit(m, EVENT_ENTER_MONITOR, h, cause, 0, 0);
 }
 
+/* The monitor's work, in which what a trace has prepared may fail. */
+static void run_monitor(struct machine *m, uint32_t h, const struct trap *t)
+{
+    struct fail_watch *watch = &m->private->hart[h].disturbance.fail;
+    struct hart *mh = &m->monitor->hart[h];
+
+    if (!watch->armed) {
+        monitor_trap(mh, t);
+        return;
+    }
+    struct fail_watch *before = fail_watch_set(watch);
+    monitor_trap(mh, t);
+    fail_watch_set(before);
+}
+
 static void take_in_monitor(struct machine *m, uint32_t h, const struct trap *t)
 {
     const struct mmode_port *port = m->private->port;
@@ -237,7 +252,7 @@ static void take_in_monitor(struct machine *m, uint32_t h, const struct trap *t)
         port->trap(port->data, m, h);
     } else {
         store_world(m, h);
-        monitor_trap(mh, t);
+        run_monitor(m, h, t);
     }
     leave(m, h, host_guest);
 }
@@ -347,6 +362,7 @@ static void outermost(struct machine *m, uint32_t h, const struct entry *entry)
         if (m->private->mode == MACHINE_SEQUENTIAL)
             serve_all(m); /* otherwise each hart serves its own */
     } else {
+        fail_watch_set(NULL);
         forget_work(m, h);
     }
     redzone_end(m);

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "harness/machine/fail_points.h"
 #include "harness/oracles/oracle.h"
 #include "monitor/core/vcpu.h"
 
@@ -59,6 +60,7 @@ void ref_destroy(struct world *w)
         free(r->tvm[i].run);
         free(r->tvm[i].block);
     }
+    ref_keep_free(r);
     free(r->frame);
     frame_set_destroy(&r->moved);
     frame_set_destroy(&r->used);
@@ -519,8 +521,14 @@ void ref_enter(struct world *w, uint32_t hart, const struct ref_trap *trap)
     e->open = true;
     e->from_guest = r->hart[hart].tvm < REF_TVMS;
     e->host_call = !e->from_guest && trap->cause == CAUSE_HS_ECALL;
+    e->call = e->host_call || (e->from_guest && trap->cause == CAUSE_VS_ECALL);
     memcpy(e->x, w->machine->hart[hart].x, sizeof(e->x));
     e->tvm = e->from_guest ? r->tvm[tvm].id : e->x[A0];
+    e->kept = machine_fail_waits(w->machine, hart);
+    if (e->kept && !ref_keep(r, ref_tvm_by_id(r, e->tvm))) {
+        r->lost = true;
+        return;
+    }
     if (e->from_guest)
         e->answer = trap->cause == MACHINE_SOFTWARE ? (struct ref_answer){.kind = ANSWER_UNKNOWN}
                     : trap->cause == CAUSE_VS_ECALL ? ref_guest_call(w, hart, e->x)
@@ -611,6 +619,56 @@ static bool left_instead(struct world *w, uint32_t hart, struct ref_entry *e)
     return true;
 }
 
+/* Errors by which a call may say that a function of this kind failed. */
+static bool is_failure_of(enum machine_fail kind, int64_t error)
+{
+    switch (kind) {
+    case MACHINE_FAIL_ROOM:
+        return error == SBI_ERR_FAILED || error == SBI_ERR_OUT_OF_PTPAGES || error == SBI_ERR_OUT_OF_MEMORY;
+    case MACHINE_FAIL_ADDRESS: return error == SBI_ERR_INVALID_ADDRESS || error == SBI_ERR_INVALID_PARAM;
+    case MACHINE_FAIL_OBJECT: return error == SBI_ERR_INVALID_PARAM || error == SBI_ERR_ALREADY_STARTED;
+    case MACHINE_FAIL_KINDS: break;
+    }
+    return false;
+}
+
+/*
+ * A call inside of which a trace made a function fail: it has to end with an error of the kind that failed, and what was
+ * predicted has not happened. False when it is to be judged like any other: nothing failed, or nothing that mattered.
+ */
+static bool failed_inside(struct world *w, uint32_t hart, const struct ref_entry *e)
+{
+    enum machine_fail kind = MACHINE_FAIL_KINDS;
+    const char *failed = e->kept ? machine_failed(w->machine, hart, &kind) : NULL;
+    const struct machine_hart *h = &w->machine->hart[hart];
+    bool answered = !h->parked && machine_in_guest(w->machine, hart) == e->from_guest;
+    int64_t error = answered ? (int64_t)h->x[A0] : SBI_SUCCESS;
+
+    if (failed == NULL || !e->call)
+        return false;
+    if (error < 0 && e->answer.kind == ANSWER_RESULT && e->answer.error == error)
+        return false; /* it was to fail in this way, whatever failed before */
+    if (error >= 0 && e->answer.kind == ANSWER_UNKNOWN)
+        return false;
+    /* What is not predicted may have failed for another reason: promote_to_tvm looks for frames until it finds some. */
+    if (error < 0 && (is_failure_of(kind, error) || e->answer.kind == ANSWER_UNKNOWN))
+        ref_put_back(ref_of(w));
+    else
+        say(w, S5_MODEL, "failure", "hart %u: %s failed inside of the call, and it %s %lld", hart, failed,
+            answered ? "answered" : "went on,", (long long)error);
+    return true;
+}
+
+static void compare_answer(struct world *w, uint32_t hart, struct ref_entry *e)
+{
+    if (left_instead(w, hart, e) || !same_way(w, hart, e))
+        return;
+    if (e->answer.kind == ANSWER_RESULT)
+        compare_result(w, hart, &e->answer);
+    if (e->answer.kind == ANSWER_EXIT)
+        compare_exit(w, hart, &e->answer);
+}
+
 void ref_leave(struct world *w, uint32_t hart)
 {
     struct ref *r = ref_of(w);
@@ -620,16 +678,11 @@ void ref_leave(struct world *w, uint32_t hart)
         return;
     e->open = false;
     r->judged++;
-    if (e->answer.kind == ANSWER_UNKNOWN) {
+    bool failed = failed_inside(w, hart, e);
+    if (!failed && e->answer.kind == ANSWER_UNKNOWN)
         follow(w, hart, e);
-    } else if (!left_instead(w, hart, e)) {
-        if (!same_way(w, hart, e))
-            return;
-        if (e->answer.kind == ANSWER_RESULT)
-            compare_result(w, hart, &e->answer);
-        if (e->answer.kind == ANSWER_EXIT)
-            compare_exit(w, hart, &e->answer);
-    }
+    else if (!failed)
+        compare_answer(w, hart, e);
     compare_tvms(w, false, e->tvm);
     compare_frames(w);
 }

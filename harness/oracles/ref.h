@@ -9,6 +9,7 @@
  * predict: nothing for TVMs made step by step; the layout of a TVM made by promote_to_tvm, which it then follows.
  *
  *   ref.c         the hooks: predict when a hart enters the monitor, compare when it leaves
+ *   ref_keep.c    calls that a trace lets fail inside of the monitor
  *   ref_state.c   the abstract state: frames, runs, blocks, regions
  *   ref_host.c    what the host's calls do
  *   ref_guest.c   what a guest's calls and traps do
@@ -137,6 +138,8 @@ struct ref_answer {
 struct ref_entry {
     bool open; /* between entry and leave, with `answer` waiting to be compared */
     bool from_guest;
+    bool call;      /* an ecall of host or guest */
+    bool kept;      /* a function may fail inside: what was before is kept (ref_keep) */
     bool host_call; /* an ecall of the host: nothing else names a call, whatever a6 and a7 are */
     uint64_t x[32];
     uint64_t tvm; /* id of the TVM that the entry is about, if it is about one */
@@ -156,10 +159,11 @@ struct ref {
     uint64_t fence;
     struct ref_hart hart[MONITOR_MAX_HARTS];
     struct ref_entry entry[MONITOR_MAX_HARTS];
-    uint32_t flipped; /* the rule that is turned around, REF_NO_RULE normally; survives a reset */
-    bool lost;        /* something happened that the model does not follow: silent until reset */
-    uint32_t judged;  /* answers compared since reset */
-    bool disagrees;   /* in this step, as the rest says: reported when no other oracle knows better */
+    uint32_t flipped;      /* the rule that is turned around, REF_NO_RULE normally; survives a reset */
+    bool lost;             /* something happened that the model does not follow: silent until reset */
+    struct ref_kept *kept; /* made when it is needed first */
+    uint32_t judged;       /* answers compared since reset */
+    bool disagrees;        /* in this step, as the rest says: reported when no other oracle knows better */
     enum severity severity;
     const char *property;
     char text[160];
@@ -238,6 +242,14 @@ static inline bool ref_holds(const struct ref *r, uint32_t rule, bool condition)
 
 /* May the call be made on a TVM in this state? */
 bool ref_state_allows(const struct ref *r, enum ref_state_row row, uint32_t state);
+
+/* --- what a prediction changes (ref_keep.c) --------------------------------------------------------------------- */
+
+/* Keep what a prediction about `t` may change; NULL: it is about no TVM that exists. False when memory is short. */
+bool ref_keep(struct ref *r, const struct ref_tvm *t);
+/* The abstract state is again what it was at the last ref_keep. */
+void ref_put_back(struct ref *r);
+void ref_keep_free(struct ref *r);
 
 /* --- state (ref_state.c) ---------------------------------------------------------------------------------------- */
 

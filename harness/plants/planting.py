@@ -182,9 +182,12 @@ class Builder:
     def units(self, root, variant):
         """(file, flags) of everything that is linked into a host build below `root`; of a fuzz variant, all targets."""
         fuzz = variant in FUZZ_VARIANTS
+        points = self.fail_points(root)
         for folder in MONITOR:
             for name in sorted(glob.glob(os.path.join(root, folder, "*.c"))):
-                yield name, ["-std=c17", "-ffreestanding"] + WARNINGS
+                seams = [f"-D{call}=fail_point_{call}" for file, call in points
+                         if os.path.join(root, "monitor", file) != name]
+                yield name, ["-std=c17", "-ffreestanding", *seams] + WARNINGS
         for folder in HARNESS + (() if fuzz else COMMAND):
             for name in sorted(glob.glob(os.path.join(root, folder, "*.c"))):
                 yield name, ["-std=gnu17", f'-DTOUCHSTONE_SOURCE_DIR="{self.source}"'] + WARNINGS
@@ -193,6 +196,12 @@ class Builder:
         yield os.path.join(root, "harness/plants/canary.c"), ["-std=gnu17"] + WARNINGS
         for name in ("src/hash/sha2big.c", "src/codec/dec64be.c", "src/codec/enc64be.c"):
             yield os.path.join(self.bearssl, name), ["-I" + os.path.join(self.bearssl, "src")] + WARNINGS
+
+    @staticmethod
+    def fail_points(root):
+        """(file that defines it, function) of what a trace can make fail: harness/machine/fail_points.cmake does the same."""
+        with open(os.path.join(root, "harness/machine/fail_points.def"), encoding="utf-8") as table:
+            return re.findall(r"^FAIL_POINT\([A-Z]+, ([a-z_/]+\.c), ([a-z_]+),", table.read(), re.MULTILINE)
 
     def object_name(self, root, unit):
         inside = os.path.relpath(unit, root) if unit.startswith(root + os.sep) else os.path.basename(unit)
@@ -328,10 +337,8 @@ class Builder:
         objects.append(os.path.join(folder, "fault_injection_test.o"))
         self.compile(root, os.path.join(root, "harness/tests/fault_injection_test.c"), ["-std=gnu17"] + WARNINGS, variant,
                      objects[-1])
-        with open(os.path.join(root, "harness/tests/fault_injection.def"), encoding="utf-8") as table:
-            wrapped = re.findall(r"^FAULT\(([a-z_]+),", table.read(), re.MULTILINE) + ["hal_pmp_read"]
         program = os.path.join(folder, "fault_injection_test")
-        self.link(variant, objects + [f"-Wl,--wrap={name}" for name in wrapped], program)
+        self.link(variant, objects + ["-Wl,--wrap=hal_pmp_read"], program)
         return program
 
     # ---------------------------------------------------------------- firmware

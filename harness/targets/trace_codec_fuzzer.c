@@ -164,7 +164,6 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    fuzzer_takes(data, size);
     read_strictly(data, size);
     read_text(data, size);
     trace_decode(&first, data, size);

@@ -2,7 +2,7 @@
 /*
  * A call that fails has changed nothing: whatever can fail inside of it, at whichever use.
  *
- * Every function of fault_injection.def is linked through a wrapper. Each trace of the corpora runs once; before each of
+ * The functions are those of harness/machine/fail_points.def. Each trace of the corpora runs once; before each of
  * its calls the same call is made once for each of those functions and each of its uses, with that use failing. Every
  * time the call has to return an error, and then the whole state has to be what it was, to the bit, but for the
  * registers that a call returns in and for what free frames hold. So the trace goes on as if nothing had happened,
@@ -10,19 +10,10 @@
  */
 #include "harness/agents/world.h"
 #include "harness/concurrency/quiet.h"
+#include "harness/machine/fail_points.h"
 #include "harness/machine/internal.h"
 #include "harness/oracles/oracle.h"
 #include "harness/tests/test.h"
-#include "monitor/core/address.h"
-#include "monitor/core/fence.h"
-#include "monitor/core/gstage.h"
-#include "monitor/core/guest_memory.h"
-#include "monitor/core/ipi.h"
-#include "monitor/core/page_record.h"
-#include "monitor/core/promote.h"
-#include "monitor/core/region_change.h"
-#include "monitor/core/tvm_fence.h"
-#include "monitor/core/vcpu.h"
 
 #include <dirent.h>
 
@@ -32,63 +23,34 @@
 #define USES_STEP 37u /* of those after them, every so many */
 #define ORACLES (ORACLE_OWN | ORACLE_LIV | ORACLE_ORD | ORACLE_REF)
 
-enum fault {
-#define FAULT(name, type, failure, params, args, possible) FAULT_##name,
-#include "harness/tests/fault_injection.def"
-#undef FAULT
-    FAULT_hal_pmp_read,
-    FAULT_slots, /* no TVM slot is free: the search for one is no function of its own */
-    FAULT_COUNT
-};
+/* --- what fails -------------------------------------------------------------------------------------------------- */
 
-static const char *const fault_names[FAULT_COUNT] = {
-#define FAULT(name, type, failure, params, args, possible) #name,
-#include "harness/tests/fault_injection.def"
-#undef FAULT
-    "hal_pmp_read", "the search for a TVM slot"};
+static uint32_t uses[FAIL_POINTS]; /* of one call */
+static struct fail_watch watch;    /* what fails next: set for the whole process */
+static uint64_t injected[FAIL_POINTS];
+static bool promotion; /* a trace makes a TVM in one step */
+static bool sloppy;    /* self-test: a failure comes after something was changed */
 
-/* --- the wrappers ----------------------------------------------------------------------------------------------- */
-
-static uint32_t uses[FAULT_COUNT]; /* since `counting` began */
-static bool counting;
-static enum fault armed = FAULT_COUNT;
-static uint32_t armed_use; /* the use that fails, counted from 1 */
-static bool fired;
-static uint64_t injected[FAULT_COUNT]; /* failures altogether */
-static bool promotion;                 /* a trace makes a TVM in one step */
-static bool sloppy;                    /* self-test: a failure comes after something was changed */
-
-static bool fails(enum fault fault, bool possible)
+/* Use `use`, counted from 1, of the function fails. */
+static void arm(enum fail_point point, uint32_t use)
 {
-    if (!possible)
-        return false;
-    if (counting)
-        uses[fault]++;
-    if (armed != fault || --armed_use != 0)
-        return false;
-    armed = FAULT_COUNT;
-    fired = true;
-    injected[fault]++;
-    return true;
+    watch = (struct fail_watch){.armed = true, .only = point, .skip = use - 1};
 }
 
-/* Only a change that cuts the region where the range ends needs room in the table: see tvm_region_retype. */
-static bool fault_cuts_region(const struct tvm *t, struct gpa gpa, uint64_t len)
+/* From now on everything works again. Did it fail? */
+static bool disarm(void)
 {
-    const struct region *r = tvm_region_containing(t, gpa, len);
+    enum fail_point failed = watch.failed;
 
-    return r != NULL && (r->base != gpa.value || r->len != len);
+    watch = (struct fail_watch){0};
+    injected[failed]++;
+    return failed != FAIL_POINT_none;
 }
 
-#define FAULT(name, type, failure, params, args, possible)                                                             \
-    type __real_##name params;                                                                                         \
-    type __wrap_##name params;                                                                                         \
-    type __wrap_##name params                                                                                          \
-    {                                                                                                                  \
-        return fails(FAULT_##name, possible) ? failure : __real_##name args;                                           \
-    }
-#include "harness/tests/fault_injection.def"
-#undef FAULT
+/* Hardware that fails is no function of the monitor: it is linked through a wrapper. */
+static uint32_t pmp_use; /* the read that fails, counted from 1; 0: none */
+static bool pmp_failed;
+static uint64_t pmp_injected;
 
 void __real_hal_pmp_read(struct hart *h, unsigned index, uint8_t *config, uint64_t *addr);
 void __wrap_hal_pmp_read(struct hart *h, unsigned index, uint8_t *config, uint64_t *addr);
@@ -97,20 +59,11 @@ void __wrap_hal_pmp_read(struct hart *h, unsigned index, uint8_t *config, uint64
 void __wrap_hal_pmp_read(struct hart *h, unsigned index, uint8_t *config, uint64_t *addr)
 {
     __real_hal_pmp_read(h, index, config, addr);
-    if (fails(FAULT_hal_pmp_read, true))
-        *config ^= PMP_R;
-}
-
-/* Every free slot looks taken, or is free again. */
-static void fill_slots(struct monitor *m, bool taken)
-{
-    for (uint32_t i = 0; i < MONITOR_MAX_TVMS; i++) {
-        struct tvm_slot *slot = &m->tvm[i];
-        if (slot->id == 0 && slot->state == (taken ? TVM_ABSENT : TVM_INITIALIZING))
-            slot->state = taken ? TVM_INITIALIZING : TVM_ABSENT;
-    }
-    if (taken)
-        fails(FAULT_slots, true);
+    if (pmp_use == 0 || --pmp_use != 0)
+        return;
+    *config ^= PMP_R;
+    pmp_failed = true;
+    pmp_injected++;
 }
 
 /* --- one failing call ------------------------------------------------------------------------------------------- */
@@ -166,12 +119,13 @@ static bool all_locks_free(const struct machine *m)
     return free;
 }
 
-static void complain(const char *trace, const struct trace_op *op, enum fault fault, uint32_t use, const char *what)
+static void complain(const char *trace, const struct trace_op *op, enum fail_point point, uint32_t use,
+                     const char *what)
 {
     char text[1024];
 
     trace_print_op(text, sizeof(text), op, NULL);
-    fprintf(stderr, "%s: %s\n    use %u of %s fails: %s\n", trace, text, use, fault_names[fault], what);
+    fprintf(stderr, "%s: %s\n    use %u of %s fails: %s\n", trace, text, use, fail_point_name(point), what);
     test_count(false);
     test_stop_after_many();
 }
@@ -180,7 +134,8 @@ static void complain(const char *trace, const struct trace_op *op, enum fault fa
  * Make the call with one use failing. True when it came back with an error and changed nothing, so that everything is as
  * it was; otherwise complains (unless it is to be expected: `quiet`), and the world is not to be used any more.
  */
-static bool fail_once(struct world *w, const struct trace_op *op, enum fault fault, uint32_t use, const char *trace)
+static bool fail_once(struct world *w, const struct trace_op *op, enum fail_point point, uint32_t use,
+                      const char *trace)
 {
     struct machine *m = w->machine;
     uint32_t h = op->hart % m->config.harts;
@@ -190,18 +145,12 @@ static bool fail_once(struct world *w, const struct trace_op *op, enum fault fau
     struct step_result seen;
     const char *wrong = NULL;
 
-    armed = fault;
-    armed_use = use;
-    fired = false;
+    arm(point, use);
     w->oracles = 0;
     m->on_event = NULL;
-    if (fault == FAULT_slots)
-        fill_slots(m->monitor, true);
     world_step(w, op, &seen);
-    if (fault == FAULT_slots)
-        fill_slots(m->monitor, false);
     w->oracles = oracles;
-    armed = FAULT_COUNT;
+    bool fired = disarm();
     if (sloppy)
         m->monitor->page[m->config.window_pages - 1].version++;
 
@@ -221,7 +170,7 @@ static bool fail_once(struct world *w, const struct trace_op *op, enum fault fau
             wrong = "the state is not what it was";
     }
     if (wrong != NULL && !sloppy)
-        complain(trace, op, fault, use, wrong);
+        complain(trace, op, point, use, wrong);
     else if (wrong == NULL)
         test_count(true);
     return wrong == NULL;
@@ -246,9 +195,9 @@ static bool is_call(const struct world *w, const struct trace_op *op)
 static void count_uses(struct world *scout, const struct trace_op *op, struct step_result *seen)
 {
     memset(uses, 0, sizeof(uses));
-    counting = true;
+    watch.uses = uses;
     world_step(scout, op, seen);
-    counting = false;
+    watch.uses = NULL;
 }
 
 static bool promotes(const struct trace_op *op)
@@ -258,27 +207,18 @@ static bool promotes(const struct trace_op *op)
     return call != NULL && strcmp(call->name, "covh_promote_to_tvm") == 0;
 }
 
-static bool creates(const struct trace_op *op)
-{
-    const struct abi_call *call = op->op == OP_HOST_CALL ? abi_call_by_id(op->call) : NULL;
-
-    return call != NULL && (promotes(op) || strcmp(call->name, "covh_create_tvm") == 0);
-}
-
 /* Frames are looked at one after the other until one is free: that one is not says nothing about the call. */
-static bool tolerated(const struct trace_op *op, enum fault fault)
+static bool tolerated(const struct trace_op *op, enum fail_point point)
 {
-    bool search = fault == FAULT_page_records_are_free || fault == FAULT_page_record_is_free;
-
-    return fault == FAULT_hal_pmp_read || (search && promotes(op));
+    return (point == FAIL_POINT_page_records_are_free || point == FAIL_POINT_page_record_is_free) && promotes(op);
 }
 
 static bool fail_all(struct world *w, const struct trace_op *op, const uint32_t *counts, const char *trace)
 {
-    for (unsigned fault = 0; fault < FAULT_COUNT; fault++) {
-        for (uint32_t use = 1; use <= counts[fault] && !tolerated(op, (enum fault)fault);
+    for (unsigned point = FAIL_POINT_none + 1; point < FAIL_POINTS; point++) {
+        for (uint32_t use = 1; use <= counts[point] && !tolerated(op, (enum fail_point)point);
              use += use < USES_ALL ? 1 : USES_STEP) {
-            if (!fail_once(w, op, (enum fault)fault, use, trace))
+            if (!fail_once(w, op, (enum fail_point)point, use, trace))
                 return false;
         }
     }
@@ -290,7 +230,7 @@ static bool fail_all(struct world *w, const struct trace_op *op, const uint32_t 
  * there, one use fails, and the trace goes on: no frame has changed hands, no lock is held, and at the end everything
  * has one owner.
  */
-static void fail_elsewhere(struct world *w, const struct trace *t, uint32_t index, enum fault fault, uint32_t use,
+static void fail_elsewhere(struct world *w, const struct trace *t, uint32_t index, enum fail_point point, uint32_t use,
                            const char *name)
 {
     static struct page_record before[MACHINE_DEFAULT_WINDOW_PAGES];
@@ -304,12 +244,9 @@ static void fail_elsewhere(struct world *w, const struct trace *t, uint32_t inde
     for (uint32_t i = 0; i < index; i++)
         world_step(w, &t->op[i], NULL);
     memcpy(before, m->monitor->page, bytes);
-    armed = fault;
-    armed_use = use;
-    fired = false;
+    arm(point, use);
     world_step(w, &t->op[index], NULL);
-    armed = FAULT_COUNT;
-    if (!fired)
+    if (!disarm())
         test_error("an operation used a function more often the first time than the second");
     if (m->violation.kind != VIOLATION_NONE)
         wrong = m->violation.text;
@@ -326,7 +263,7 @@ static void fail_elsewhere(struct world *w, const struct trace *t, uint32_t inde
     if (wrong == NULL && w->finding.found)
         wrong = w->finding.text;
     if (wrong != NULL)
-        complain(name, &t->op[index], fault, use, wrong);
+        complain(name, &t->op[index], point, use, wrong);
     else
         test_count(true);
 }
@@ -334,9 +271,9 @@ static void fail_elsewhere(struct world *w, const struct trace *t, uint32_t inde
 static void fail_all_elsewhere(struct world *w, const struct trace *t, uint32_t index, const uint32_t *counts,
                                const char *name)
 {
-    for (unsigned fault = 0; fault < FAULT_COUNT; fault++) {
-        for (uint32_t use = 1; use <= counts[fault]; use++)
-            fail_elsewhere(w, t, index, (enum fault)fault, use, name);
+    for (unsigned point = FAIL_POINT_none + 1; point < FAIL_POINTS; point++) {
+        for (uint32_t use = 1; use <= counts[point]; use++)
+            fail_elsewhere(w, t, index, (enum fail_point)point, use, name);
     }
 }
 
@@ -361,11 +298,11 @@ static void run_trace(const char *name, const struct trace *t)
             continue;
         /* What was prepared to happen within this call would happen within the first one that fails. */
         bool disturbed = prepared[op->hart % config.harts];
-        prepared[op->hart % config.harts] = op->op == OP_HOST_RACE || op->op == OP_HOST_RACE_READ || op->op == OP_FAULT;
+        prepared[op->hart % config.harts] =
+            op->op == OP_HOST_RACE || op->op == OP_HOST_RACE_READ || op->op == OP_FAULT || op->op == OP_FAIL;
         bool call = !disturbed && is_call(w, op);
         bool guest = machine_in_guest(w->machine, op->hart % config.harts);
         count_uses(scout, op, &seen);
-        uses[FAULT_slots] = creates(op) && seen.kind == EXPECT_RESULT && seen.error == SBI_SUCCESS;
         if (call && (!guest || seen.kind == EXPECT_RESULT))
             good = fail_all(w, op, uses, name);
         else if (guest && !disturbed)
@@ -434,20 +371,19 @@ static void refuse_to_boot(void)
     struct machine_config config = machine_default_config();
 
     for (uint32_t use = 1;; use++) {
-        armed = FAULT_hal_pmp_read;
-        armed_use = use;
-        fired = false;
+        pmp_use = use;
+        pmp_failed = false;
         struct machine *m = machine_create(&config);
-        armed = FAULT_COUNT;
+        pmp_use = 0;
         if (m == NULL)
             test_error("no memory for a machine");
         bool stopped = m->halted && m->violation.kind == VIOLATION_FATAL;
         machine_destroy(m);
-        if (!fired)
+        if (!pmp_failed)
             break;
         CHECK(stopped);
     }
-    CHECK(injected[FAULT_hal_pmp_read] >= 2 * 3); /* both harts, several entries each */
+    CHECK(pmp_injected >= 2 * 3); /* both harts, several entries each */
 }
 
 /* A hart that is started later stays parked then. */
@@ -461,17 +397,16 @@ static void refuse_to_start(void)
         struct world *w = world_create(&config, ORACLES);
         if (w == NULL)
             test_error("no memory for a world");
-        armed = FAULT_hal_pmp_read;
-        armed_use = use;
-        fired = false;
+        pmp_use = use;
+        pmp_failed = false;
         CHECK(world_step(w, &op, &seen));
-        armed = FAULT_COUNT;
-        if (fired) {
+        pmp_use = 0;
+        if (pmp_failed) {
             CHECK(w->machine->hart[1].parked);
             CHECK(all_locks_free(w->machine));
         }
         world_destroy(w);
-        if (!fired)
+        if (!pmp_failed)
             break;
     }
 }
@@ -489,9 +424,9 @@ static void notice(void)
     if (w == NULL || call == NULL)
         test_error("no world, or no call to fail");
     op.call = call->id;
-    CHECK(fail_once(w, &op, FAULT_window_run, 1, "self-test"));
+    CHECK(fail_once(w, &op, FAIL_POINT_window_run, 1, "self-test"));
     sloppy = true;
-    CHECK(!fail_once(w, &op, FAULT_window_run, 1, "self-test"));
+    CHECK(!fail_once(w, &op, FAIL_POINT_window_run, 1, "self-test"));
     sloppy = false;
     world_destroy(w);
 }
@@ -500,19 +435,22 @@ int main(int argc, char **argv)
 {
     uint64_t all = 0;
 
+    fail_watch_set(&watch);
     notice();
     run_corpora(argc > 1 ? argv[1] : ".");
     refuse_to_boot();
     refuse_to_start();
-    for (unsigned i = 0; i < FAULT_COUNT; i++) {
-        printf("%8llu failures of %s\n", (unsigned long long)injected[i], fault_names[i]);
+    for (unsigned i = FAIL_POINT_none + 1; i < FAIL_POINTS; i++) {
+        const char *name = fail_point_name((enum fail_point)i);
+        printf("%8llu failures of %s\n", (unsigned long long)injected[i], name);
         all += injected[i];
-        if (!promotion && strncmp(fault_names[i], "promote_", 8) == 0)
+        if (!promotion && strncmp(name, "promote_", 8) == 0)
             continue;
         if (injected[i] == 0)
-            fprintf(stderr, "%s never failed: no trace uses it in a call\n", fault_names[i]);
+            fprintf(stderr, "%s never failed: no trace uses it in a call\n", name);
         test_count(injected[i] != 0);
     }
-    printf("%8llu failures\n", (unsigned long long)all);
+    printf("%8llu failures of hal_pmp_read\n", (unsigned long long)pmp_injected);
+    printf("%8llu failures\n", (unsigned long long)(all + pmp_injected));
     return test_finish();
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What comes in between: host memory that changes after the monitor's first look at it, hardware that fails, devices.
+ * What comes in between: host memory that changes after the monitor's first look at it, hardware and functions of the
+ * monitor that fail, devices.
  * Disturbances are aimed at the operation that follows: at the memory that its arguments name.
  */
 #include "harness/trace/generate.h"
@@ -60,8 +61,28 @@ static void race_by_number(const struct aim *aim, struct trace_op *op)
     value_raw(op, 2, random_chance(aim->r, 50) ? UINT64_C(1) << random_below(aim->r, 64) : random_next(aim->r));
 }
 
+/* One in so many disturbances that are no fault of hardware. */
+#define FAILURES 10u
+
+/* Calls use few functions that can fail, but promote_to_tvm, which takes frame after frame. */
+static void failure(struct random *r, struct trace_op *op)
+{
+    *op = (struct trace_op){.op = OP_FAIL, .hart = op->hart};
+    value_raw(op, 0, random_below(r, 3));
+    value_raw(op, 1, random_chance(r, 80) ? random_below(r, 4) : random_below(r, 64));
+}
+
+/* Draws numbers of its own, so that what else is generated does not depend on it. */
+static void sometimes_fail_instead(struct random r, struct trace_op *op)
+{
+    if (random_below(&r, FAILURES) == 0)
+        failure(&r, op);
+}
+
 void generate_disturbance(const struct aim *aim, const struct trace_op *victim, struct trace_op *op)
 {
+    struct random before = *aim->r;
+
     *op = (struct trace_op){.hart = victim->hart};
     if (victim->op == OP_HOST_CALL && (victim->call == CALL_hsm_hart_start || victim->call == CALL_hsm_hart_suspend)) {
         op->op = OP_FAULT;
@@ -69,11 +90,13 @@ void generate_disturbance(const struct aim *aim, const struct trace_op *victim, 
         value_raw(op, 1, random_below(aim->r, 8));
     } else if (random_chance(aim->r, 45)) {
         race_by_number(aim, op);
+        sometimes_fail_instead(before, op);
     } else {
         op->op = OP_HOST_RACE;
         if (!aim_at_argument(aim, victim, op))
             aim_at_mailbox(aim, op);
         race_value(aim, op);
+        sometimes_fail_instead(before, op);
     }
     trace_op_canonical(op, aim->s->harts);
 }

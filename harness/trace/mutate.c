@@ -35,17 +35,6 @@ static void close_gap(struct trace *t, uint32_t at, uint32_t count)
     t->count -= count;
 }
 
-static void drop_expectations(struct trace *t)
-{
-    uint32_t kept = 0;
-
-    for (uint32_t i = 0; i < t->count; i++) {
-        if (t->op[i].op != OP_EXPECT)
-            t->op[kept++] = t->op[i];
-    }
-    t->count = kept;
-}
-
 /* A place to insert at: often the end, where the state is deepest. */
 static uint32_t some_place(struct mutation *m)
 {
@@ -300,6 +289,17 @@ static void shorten(struct mutation *m)
     }
 }
 
+void trace_drop_ops(struct trace *t, enum trace_op_code code)
+{
+    uint32_t kept = 0;
+
+    for (uint32_t i = 0; i < t->count; i++) {
+        if (t->op[i].op != code)
+            t->op[kept++] = t->op[i];
+    }
+    t->count = kept;
+}
+
 void trace_canonical(struct trace *t)
 {
     for (uint32_t i = 0; i < t->count; i++)
@@ -345,7 +345,7 @@ size_t trace_mutate(uint8_t *bytes, size_t size, size_t max, uint32_t seed, trac
     trace_decode_any(&m.trace, bytes, size);
     m.random = random_from(seed);
     m.bytes_mutate = bytes_mutate;
-    drop_expectations(&m.trace);
+    trace_drop_ops(&m.trace, OP_EXPECT);
     uint64_t before = fingerprint(&m.trace);
     unsigned attempts = 0;
     if (m.trace.overlap && random_chance(&m.random, 50))

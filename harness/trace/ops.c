@@ -51,6 +51,7 @@ static const struct op_shape shapes[OP_COUNT] = {
     [OP_FAULT] = {"fault", false, 2, {{"place", RULE_BYTE}, {"skip", RULE_BYTE}}},
     [OP_DEVICE_READ] = {"device_read", false, 2, {{"addr", 0}, {"width", RULE_WIDTH}}},
     [OP_DEVICE_WRITE] = {"device_write", false, 3, {{"addr", 0}, {"width", RULE_WIDTH}, {"value", 0}}},
+    [OP_FAIL] = {"fail", false, 2, {{"kind", RULE_FAIL_KIND}, {"skip", RULE_BYTE}}},
 };
 
 const struct op_shape *trace_op_shape(uint8_t op)
@@ -129,7 +130,8 @@ static uint64_t reduce(enum arg_rule rule, uint64_t value)
     case RULE_BYTE: return value & 0xff;
     case RULE_WORD: return value & UINT32_MAX;
     case RULE_IRQ: return value == 1 || value == 5 || value == 9 ? value : irqs[value % 3];
-    case RULE_FENCE: return value % 3;
+    case RULE_FENCE:
+    case RULE_FAIL_KIND: return value % 3;
     case RULE_FILL: return value <= TRACE_MAX_FILL ? value : value % (TRACE_MAX_FILL + 1);
     case RULE_ANY: break;
     }

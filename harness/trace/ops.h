@@ -19,16 +19,17 @@
 /* Values an argument may take. Everything but ANY is always a plain number, reduced into its set. */
 enum arg_rule {
     RULE_ANY = 0,
-    RULE_WIDTH,    /* 1, 2, 4, 8 */
-    RULE_CSR,      /* 12 bits */
-    RULE_REGISTER, /* 1..TRACE_MAX_REGISTER */
-    RULE_BIT,      /* 0, 1 */
-    RULE_TWO_BITS, /* 0..3 */
-    RULE_BYTE,     /* 0..255 */
-    RULE_WORD,     /* 32 bits */
-    RULE_IRQ,      /* 1, 5, 9 */
-    RULE_FENCE,    /* 0..2 */
-    RULE_FILL      /* 0..TRACE_MAX_FILL */
+    RULE_WIDTH,     /* 1, 2, 4, 8 */
+    RULE_CSR,       /* 12 bits */
+    RULE_REGISTER,  /* 1..TRACE_MAX_REGISTER */
+    RULE_BIT,       /* 0, 1 */
+    RULE_TWO_BITS,  /* 0..3 */
+    RULE_BYTE,      /* 0..255 */
+    RULE_WORD,      /* 32 bits */
+    RULE_IRQ,       /* 1, 5, 9 */
+    RULE_FENCE,     /* 0..2 */
+    RULE_FAIL_KIND, /* 0..2, enum machine_fail */
+    RULE_FILL       /* 0..TRACE_MAX_FILL */
 };
 
 struct op_shape {

@@ -86,7 +86,9 @@ enum trace_op_code {
     OP_FAULT = 34, /* a[0] place (enum machine_fault), a[1] uses to let pass: the hardware fails there; likewise */
     OP_DEVICE_READ = 35,  /* a[0] physical address, a[1] width: by a bus master, so IOPMP decides */
     OP_DEVICE_WRITE = 36, /* a[0] physical address, a[1] width, a[2] value */
-    OP_COUNT = 37
+    OP_FAIL = 37, /* a[0] kind (enum machine_fail), a[1] uses to let pass: a function of the monitor that is of this
+                             kind fails; good for the next operation of this hart */
+    OP_COUNT = 38
 };
 
 /* How devices are kept out of closed memory on the machine of a trace. */
@@ -160,6 +162,9 @@ void trace_decode_any(struct trace *t, const uint8_t *bytes, size_t len);
 
 /* Bring every operation into canonical form for the machine of the trace, as decoding does. */
 void trace_canonical(struct trace *t);
+
+/* Without the operations of this code. */
+void trace_drop_ops(struct trace *t, enum trace_op_code code);
 
 /* Without the schedule, if there is one: one hart's work in the monitor ends before another hart moves. */
 void trace_drop_schedule(struct trace *t);
