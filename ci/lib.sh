@@ -150,7 +150,7 @@ tool_of_preset() {
     need cmake cmake
     need ninja ninja-build
     case $1 in
-        host-release | host-fast | host-gcc) need gcc gcc ;;
+        host-release | host-fast | host-profile | host-gcc) need gcc gcc ;;
         host-clang19) need clang-19 clang-19 ;;
         fuzz-afl) need afl-clang-fast afl++ ;;
         firmware) need riscv64-unknown-elf-gcc gcc-riscv64-unknown-elf ;;
