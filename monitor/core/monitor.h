@@ -224,9 +224,7 @@ static inline struct decision decide_resume(void)
     return (struct decision){.kind = DECISION_RESUME};
 }
 
-static inline struct decision decide_exit(struct exit_record record)
-{
-    return (struct decision){.kind = DECISION_EXIT_HOST, .exit = record};
-}
+/* A macro, so that the record is built in its place: a function would copy it, in the frame of each caller as well. */
+#define decide_exit(record) ((struct decision){.kind = DECISION_EXIT_HOST, .exit = (record)})
 
 #endif

@@ -37,7 +37,6 @@ struct decision guest_mmio(struct hart *h, const struct trap *t, struct gpa gpa)
                                      .width = insn.width,
                                      .sign = insn.sign,
                                      .insn_len = insn.length};
-    if (store)
-        return decide_exit(exit_mmio_store(gpa, insn.width, v->ctx.x[insn.reg]));
-    return decide_exit(exit_mmio_load(gpa, insn.width, insn.sign));
+    return decide_exit(store ? exit_mmio_store(gpa, insn.width, v->ctx.x[insn.reg])
+                             : exit_mmio_load(gpa, insn.width, insn.sign));
 }

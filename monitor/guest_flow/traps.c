@@ -15,19 +15,26 @@
 
 #define WFI_LENGTH 4u
 
+/* Records of exits stay out of the frame of a function that calls deep: the stack is wiped as deep as that goes (trap.S). */
+#define NOT_INLINE __attribute__((noinline))
+
+/* Left pending: the host takes it when it runs again. */
+static bool is_host_interrupt(uint64_t cause)
+{
+    return cause == (CAUSE_INTERRUPT | IRQ_SSI) || cause == (CAUSE_INTERRUPT | IRQ_STI) ||
+           cause == (CAUSE_INTERRUPT | IRQ_SEI);
+}
+
 struct decision guest_exception(struct hart *h, const struct trap *t)
 {
     switch (t->cause) {
-    case CAUSE_INTERRUPT | IRQ_SSI:
-    case CAUSE_INTERRUPT | IRQ_STI:
-    case CAUSE_INTERRUPT | IRQ_SEI:
-        /* Left pending: the host takes it when it runs again. */
-        return decide_exit(exit_host_interrupt(t->cause & ~CAUSE_INTERRUPT));
     case CAUSE_GUEST_FETCH_PAGE_FAULT:
     case CAUSE_GUEST_LOAD_PAGE_FAULT:
     case CAUSE_GUEST_STORE_PAGE_FAULT: return guest_page_fault(h, t);
     case CAUSE_VIRTUAL_INSTRUCTION: return guest_virtual_instruction(h, t);
-    default: return decide_exit(exit_fatal(t->cause));
+    default:
+        return decide_exit(is_host_interrupt(t->cause) ? exit_host_interrupt(t->cause & ~CAUSE_INTERRUPT)
+                                                       : exit_fatal(t->cause));
     }
 }
 
@@ -80,7 +87,8 @@ static struct decision try_again(struct hart *h)
     return decide_resume();
 }
 
-static struct decision confidential_fault(struct hart *h, const struct trap *t, struct gpa page, enum leaf_kind leaf)
+NOT_INLINE static struct decision confidential_fault(struct hart *h, const struct trap *t, struct gpa page,
+                                                     enum leaf_kind leaf)
 {
     if (leaf == LEAF_DATA || leaf == LEAF_DATA_LEAVING)
         return try_again(h);
@@ -90,7 +98,8 @@ static struct decision confidential_fault(struct hart *h, const struct trap *t, 
 }
 
 /* Neither code nor page tables may lie in memory that the host can write. */
-static struct decision shared_fault(struct hart *h, const struct trap *t, struct gpa page, enum leaf_kind leaf)
+NOT_INLINE static struct decision shared_fault(struct hart *h, const struct trap *t, struct gpa page,
+                                               enum leaf_kind leaf)
 {
     if (t->cause == CAUSE_GUEST_FETCH_PAGE_FAULT || is_table_walk(t))
         return inject_access_fault(h, t);
