@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "monitor/riscv/layout.h"
+
 #define GUEST_INTERRUPTS UINT64_C(0x444)
 #define HOST_INTERRUPTS UINT64_C(0x222)
 #define SGEI_BIT UINT64_C(0x1000)
@@ -189,6 +191,32 @@ static void check_monitor_state(struct checker *c, enum edge edge)
          "a register of the world stays in struct hart");
 }
 
+/*
+ * What is at the top of the stack of this hart. When a guest has left, all that its traps can have used is 0. After any other trap the
+ * return address of the C side stands there still: a wipe for nothing would make each call of the host slower.
+ */
+static void check_stack(struct checker *c, enum edge edge, bool guest_left)
+{
+    const struct emulated_hart *h = c->scene->hart;
+    uint64_t end = h->stacks + (h->csr.value[SLOT_mhartid] + 1) * RISCV_STACK_SLOT;
+    const uint8_t *wiped = h->stacks != 0 ? hart_peek(h, end - RISCV_WIPE_SIZE, RISCV_WIPE_SIZE) : NULL;
+    uint64_t words[RISCV_WIPE_SIZE / sizeof(uint64_t)], used = 0;
+    if (wiped == NULL)
+        return;
+    memcpy(words, wiped, sizeof(words));
+    findings_checked(c->findings, edge, guest_left ? ELEMENT_RESIDUE : ELEMENT_MONITOR);
+    if (!guest_left) {
+        rule(c, edge, ELEMENT_MONITOR, words[RISCV_WIPE_SIZE / sizeof(uint64_t) - 1] != 0, "wiped stack",
+             "the stack is wiped where no guest left");
+        return;
+    }
+    for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+        used += words[i] != 0;
+    if (used != 0)
+        findings_add(c->findings, edge, ELEMENT_RESIDUE, "wiped stack", "%llu words of it are not 0",
+                     (unsigned long long)used);
+}
+
 static void check_fences(struct checker *c, enum edge edge)
 {
     const struct csr_file *f = &c->scene->hart->csr;
@@ -278,6 +306,8 @@ void check_world(struct checker *c, enum edge edge, bool guest, bool crossed, co
     } else {
         check_host_delegation(c, edge);
     }
+    if (edge != EDGE_BOOT && edge < EDGE_HART_START) /* the others lead to a host by no trap of this hart */
+        check_stack(c, edge, crossed && !guest);
     if (!crossed)
         return;
     findings_checked(c->findings, edge, ELEMENT_RESERVATION);

@@ -127,7 +127,7 @@ struct findings {
     uint64_t violated[EDGE_COUNT][ELEMENT_COUNT];
     struct violation list[MAX_VIOLATIONS];
     uint32_t listed;
-    uint64_t stack_residue; /* most words of a guest that stayed on the stack of the hart after it left */
+    uint64_t stack_residue; /* most words of a guest on the stack of the hart after it left: each a violation */
     uint64_t replay_number; /* of the replay in progress */
     /* Bit sets of the causes up to 63 that were raised: by the host or a guest, exceptions and interrupts. */
     uint64_t causes[2][2];

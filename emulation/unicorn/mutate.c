@@ -11,6 +11,8 @@
 #define INSN_NOP 0x00000013u
 #define INSN_C_NOP 0x0001u
 #define INSN_C_RET 0x8082u
+#define INSN_C_SDSP_ZERO 0xe002u /* c.sdsp zero, any offset(sp) */
+#define C_SDSP_ZERO_MASK 0xe07fu
 #define INSN_RET 0x00008067u
 
 #define OPCODE_LOAD 0x03u
@@ -267,6 +269,28 @@ static bool drop_sc(struct firmware_image *fw, char *why, size_t why_size)
     return fail(why, why_size, "hal_csr_swap", "has no store-conditional");
 }
 
+static bool is_store_of_zero(uint32_t insn)
+{
+    struct transfer t = decode_transfer(insn);
+    return (length_of(insn) == 2 && (insn & C_SDSP_ZERO_MASK) == INSN_C_SDSP_ZERO) ||
+           (t.opcode == OPCODE_STORE && t.reg == 0);
+}
+
+static bool drop_wipe(struct firmware_image *fw, char *why, size_t why_size)
+{
+    struct range range;
+    unsigned dropped = 0;
+    if (!function_range(fw, "trap_leave", &range, why, why_size))
+        return false;
+    for (uint64_t pc = range.first; pc < range.end; pc += length_of(fetch(fw, pc))) {
+        if (!is_store_of_zero(fetch(fw, pc)))
+            continue;
+        make_nop(fw, pc);
+        dropped++;
+    }
+    return dropped > 0 ? true : fail(why, why_size, "trap_leave", "stores no zero");
+}
+
 static bool return_at_once(struct firmware_image *fw, const char *name, char *why, size_t why_size)
 {
     struct range range;
@@ -325,7 +349,7 @@ int mutation_arguments(const char *kind)
         if (strcmp(kind, with[i]) == 0)
             return 1;
     }
-    return strcmp(kind, "swap-fp") == 0 || strcmp(kind, "drop-sc") == 0 ? 0 : -1;
+    return strcmp(kind, "swap-fp") == 0 || strcmp(kind, "drop-sc") == 0 || strcmp(kind, "drop-wipe") == 0 ? 0 : -1;
 }
 
 static bool apply(struct firmware_image *fw, const char *kind, const char *argument, char *why, size_t why_size)
@@ -350,6 +374,8 @@ static bool apply(struct firmware_image *fw, const char *kind, const char *argum
         return swap_offsets(fw, argument, why, why_size);
     if (strcmp(kind, "drop-sc") == 0)
         return drop_sc(fw, why, why_size);
+    if (strcmp(kind, "drop-wipe") == 0)
+        return drop_wipe(fw, why, why_size);
     return swap_fp_in(fw, "hal_fp_save", why, why_size) && swap_fp_in(fw, "hal_fp_load", why, why_size);
 }
 

@@ -19,6 +19,7 @@
  *   drop-sd N       x<N> is not saved on the way in
  *   drop-fence NAME sfence.vma, hfence.gvma or hfence.vvma: none is executed anywhere
  *   drop-sc         the world switch does not break the LR/SC reservation
+ *   drop-wipe       the stack of the hart is left as it is when a guest leaves
  *   return SYMBOL   a function returns at once
  *   nop WHERE       one instruction does nothing; WHERE is an address, SYMBOL or SYMBOL+OFFSET
  *   swap A B        the loads or stores at two addresses exchange their offsets (one argument: "A B")

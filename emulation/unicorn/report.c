@@ -44,7 +44,7 @@ void report_text(FILE *out, const struct findings *f, const struct measurements 
     fprintf(out, "causes raised: %d exceptions and %d interrupts of the guest, %d and %d of the host\n",
             __builtin_popcountll(f->causes[1][0]), __builtin_popcountll(f->causes[1][1]),
             __builtin_popcountll(f->causes[0][0]), __builtin_popcountll(f->causes[0][1]));
-    fprintf(out, "words of a guest on the stack of the monitor after an exit: up to %" PRIu64 "\n", f->stack_residue);
+    fprintf(out, "words of a guest left on the stack of the monitor after an exit: %" PRIu64 "\n", f->stack_residue);
     fprintf(out, "switch replay: %" PRIu64 " replays, %" PRIu64 " pairs, %" PRIu64 " violations, seed %" PRIu64,
             findings_total_replays(f), findings_total_pairs(f), findings_total_violations(f), m->seed);
     if (m->replays_per_cpu_second > 0)

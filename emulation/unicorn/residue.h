@@ -2,8 +2,8 @@
 /*
  * Secrets that stay behind. After each way out of a TVM all memory that was written since is searched for words that the guest
  * had in its registers, CSRs and memory and did not show. They may be in the frames of the guest alone: its pages and the
- * save areas of its vCPUs. Host memory, other frames of the window, and data of the monitor must have none. On the stack of the
- * hart some stay until later traps write over them: neither world can read it, and how many there are is counted.
+ * save areas of its vCPUs. Host memory, other frames of the window, data of the monitor and the stack of the hart must have none,
+ * and the stack must not have been used deeper than it is wiped.
  */
 #ifndef TOUCHSTONE_UNICORN_RESIDUE_H
 #define TOUCHSTONE_UNICORN_RESIDUE_H

@@ -58,8 +58,9 @@ static const char usage[] =
     "\n"
     "Break the loaded copy of the firmware first, to see that it is noticed:\n"
     "  --drop-csr NAME   --drop-fld N   --drop-fsd N   --swap-fp   --drop-ld N   --drop-sd N\n"
-    "  --drop-fence sfence.vma|hfence.gvma|hfence.vvma   --drop-sc   --return SYMBOL   --nop ADDRESS|SYMBOL[+OFFSET]\n"
-    "  --swap \"ADDRESS ADDRESS\"   --mutants: many of them, a line each on the standard input (see mutants.py)\n"
+    "  --drop-fence sfence.vma|hfence.gvma|hfence.vvma   --drop-sc   --drop-wipe   --return SYMBOL\n"
+    "  --nop ADDRESS|SYMBOL[+OFFSET]   --swap \"ADDRESS ADDRESS\"\n"
+    "  --mutants: many of them, a line each on the standard input (see mutants.py)\n"
     "\n"
     "Exit code: 0 clean, 5 violations, 4 cannot run, 2 wrong usage.\n";
 

@@ -3,7 +3,7 @@
 #
 # The linked firmware keeps what its linker script promises: page-aligned segments of which none is both writable and
 # executable, all inside one 2 MiB region; the symbols that debuggers and the switch replay load it by; and a stack
-# that is deep enough on every path. Skipped where the firmware has not been built.
+# that is deep enough on every path, and wiped as deep as a guest's traps go. Skipped where the firmware has not been built.
 
 . "${0%/*}/lib/once.sh"
 once "it looks at the firmware alone"
@@ -59,7 +59,7 @@ sys.exit(1 if bad else 0)
 ' || fail "segments of $FIRMWARE_ELF"
 
 [ "$(address _start)" = 0000000080000000 ] || fail "_start is not the first instruction of the image"
-for name in trap_entry trap_return trap_mret fatal_entry riscv_trap g_monitor riscv_stacks \
+for name in trap_entry trap_leave trap_return trap_mret fatal_entry riscv_trap g_monitor riscv_stacks \
     hal_csr_swap hal_fp_save hal_fp_load hal_fp_zero; do
     [ -n "$(address "$name")" ] || fail "symbol $name is missing"
 done

@@ -75,6 +75,10 @@ expect 5 'virtual supervisor CSRs: vsatp' 'vsatp not switched' --return hal_vsat
 expect 0 ' 0 violations' 'the store-conditional of the switch is enough' --return hal_lock --return hal_unlock
 expect 5 'LR/SC reservation' 'reservation survives' --drop-sc --return hal_lock --return hal_unlock
 
+# What a guest leaves on the stack of the monitor; the wipe costs only those who run behind a guest.
+expect 5 'secrets left behind: stack of the hart: 0x' 'the stack is not wiped' --drop-wipe
+expect 5 'wiped stack: the stack is wiped where no guest left' 'every call wipes' --nop trap_leave+8
+
 # What a guest must not carry over, and what the host must be told.
 expect 5 '^violation: ' 'the guest context is not set up again' --return vcpu_normalise
 expect 5 'exit record' 'no exit record' --return exit_record_apply

@@ -93,7 +93,7 @@ struct global_fence {
 #define IPI_REQUEST_FENCE_I 0x4u /* make fetches coherent */
 
 struct hart {
-    /* Offsets of the first three members are known to the assembler (hal/world_state.h). */
+    /* Offsets of the first three members and of `host` are known to the assembler (hal/world_state.h). */
     struct world_ctx *frame; /* context of the world that runs on this hart: &host or that of its vCPU */
     uint64_t stack;
     uint64_t spill;
@@ -140,6 +140,7 @@ struct monitor {
 _Static_assert(offsetof(struct hart, frame) == HART_FRAME_OFFSET, "assembler offset");
 _Static_assert(offsetof(struct hart, stack) == HART_STACK_OFFSET, "assembler offset");
 _Static_assert(offsetof(struct hart, spill) == HART_SPILL_OFFSET, "assembler offset");
+_Static_assert(offsetof(struct hart, host) == HART_HOST_OFFSET, "assembler offset");
 
 /* Bytes that a struct monitor for `window_pages` frames takes. */
 static inline size_t monitor_size(uint32_t window_pages)

@@ -94,6 +94,7 @@
 #define HART_FRAME_OFFSET 0  /* struct world_ctx *: where the trap entry saves the interrupted world */
 #define HART_STACK_OFFSET 8  /* initial stack pointer of the monitor on this hart */
 #define HART_SPILL_OFFSET 16 /* one register of the interrupted world, between two instructions of the entry */
+#define HART_HOST_OFFSET 40  /* struct world_ctx: the frame of the host */
 
 #ifndef __ASSEMBLER__
 #include <stddef.h>

@@ -22,6 +22,13 @@
 #define RISCV_STACK_SLOT (RISCV_GUARD_SIZE + RISCV_STACK_SIZE)
 #define RISCV_CANARY_BYTES 64
 
+/*
+ * How deep the stack is wiped when a guest leaves: no less than the code takes that serves a guest or enters one, which
+ * stack_bound.py computes from the image and compares. Whole steps, in bytes; a step is one turn of the loop in trap.S.
+ */
+#define RISCV_WIPE_STEP 128
+#define RISCV_WIPE_SIZE (10 * RISCV_WIPE_STEP)
+
 /* Stack of the fatal path, one per hart: it must work when the ordinary stack is the problem. */
 #define RISCV_FATAL_STACK_SIZE 1024
 

@@ -6,7 +6,10 @@ Takes each function's frame from what it subtracts from sp, and its calls from j
 the deepest path below each entry point. Refuses what it cannot bound: recursion, calls through pointers, frames of
 variable size. Numbers as in layout.h.
 
-Exit code: 0 every stack suffices; 1 one does not, or cannot be bounded; 2 usage; 3 no disassembler.
+Adds up as well how deep the code goes that can have words of a guest on its stack, and compares that with how deep trap_leave
+of the image wipes when the guest leaves.
+
+Exit code: 0 every stack suffices and the wipe reaches; 1 one does not, or cannot be bounded; 2 usage; 3 no disassembler.
 """
 
 import argparse
@@ -18,7 +21,12 @@ import sys
 ROOTS = {"riscv_trap": 8192, "riscv_boot_first": 8192, "riscv_boot_other": 8192, "riscv_fatal_trap": 1024}
 
 # These set sp instead of moving it.
-SETS_SP = {"_start", "trap_entry", "trap_return", "trap_mret", "fatal_entry"}
+SETS_SP = {"_start", "trap_entry", "trap_leave", "trap_return", "trap_mret", "fatal_entry"}
+
+# What serves a guest or enters one is everything below riscv_trap, without: calls of the host, of which one enters a guest; other
+# traps of the host; the wait of a stopped hart, which runs no guest; and the end of a hart, which never runs a world again.
+SERVES, WIPES, HOST_CALLS, ENTERS_GUEST = "riscv_trap", "trap_leave", "host_route", "covh_run_tvm_vcpu"
+NO_GUEST = {"host_unexpected_trap", "riscv_park_until_started", "hal_fatal"}
 
 OBJDUMP = "riscv64-unknown-elf-objdump"
 
@@ -50,7 +58,7 @@ def functions(lines):
     for line in lines:
         label = LABEL.match(line)
         if label:
-            here = found[label.group(1)] = {"name": label.group(2), "frame": 0, "calls": set()}
+            here = found[label.group(1)] = {"name": label.group(2), "frame": 0, "wiped": 0, "calls": set()}
             own = label.group(1)
             continue
         text = re.sub(r"\s+#\s*", " ", line.split("\t", 1)[-1].strip()).replace("\t", " ")
@@ -62,6 +70,8 @@ def functions(lines):
             raise Unbounded(f"{name} moves its stack pointer by a variable amount: {text}")
         if frame and name not in SETS_SP:
             here["frame"] -= int(frame.group(1))
+        if frame and name == WIPES:
+            here["wiped"] -= int(frame.group(1))
         if jump and jump.group(3) is None and jump.group(2) == own and jump.group(1) in ("jal", "jalr", "call"):
             raise Unbounded(f"{name} calls itself")
         if jump and jump.group(3) is None and jump.group(2) != own:
@@ -84,6 +94,26 @@ def deepest(found, own, path=()):
     return here["deepest"]
 
 
+def one(found, name):
+    """The address of the function of this name."""
+    starts = [own for own, function in found.items() if function["name"] == name]
+    if len(starts) != 1:
+        raise Unbounded(f"the image has no function {name}" if not starts else f"the image has {len(starts)} functions {name}")
+    return starts[0]
+
+
+def with_guest(found):
+    """The same call graph without the calls on which no word of a guest can be on the stack."""
+    host_calls, entry = one(found, HOST_CALLS), one(found, ENTERS_GUEST)
+    if entry not in found[host_calls]["calls"]:
+        raise Unbounded(f"{HOST_CALLS} does not call {ENTERS_GUEST}: who enters a guest cannot be told from the other calls")
+    kept = {}
+    for own, function in found.items():
+        calls = {entry} if own == host_calls else {call for call in function["calls"] if found[call]["name"] not in NO_GUEST}
+        kept[own] = {"name": function["name"], "frame": function["frame"], "calls": calls}
+    return kept
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
     parser.add_argument("elf", help="firmware image")
@@ -93,14 +123,15 @@ def main():
         found = functions(disassemble(args.elf))
         good = True
         for root, stack in ROOTS.items():
-            starts = [own for own, function in found.items() if function["name"] == root]
-            if len(starts) != 1:
-                raise Unbounded(f"{args.elf} has no function {root}")
-            need, path = deepest(found, starts[0])
+            need, path = deepest(found, one(found, root))
             good = good and need <= stack
             print(f"{root}: {need} of {stack} bytes" + (": " + " ".join(path) if args.verbose else ""))
+        wiped = found[one(found, WIPES)]["wiped"]
+        need, path = deepest(with_guest(found), one(found, SERVES))
+        good = good and need <= wiped
+        print(f"behind a guest {wiped} bytes are wiped, and it can have used {need}" + (": " + " ".join(path) if args.verbose else ""))
     except Unbounded as error:
-        print(f"stack not bounded: {error}")
+        print(f"stack of {args.elf} not bounded: {error}")
         return 1
     return 0 if good else 1
 

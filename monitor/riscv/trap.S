@@ -4,6 +4,8 @@
  *
  * trap_entry    every trap of a world, while one runs: saves the whole general state of the interrupted world in
  *               *h->frame and calls riscv_trap on the stack of this hart
+ * trap_leave    the C side is through: when the host follows a guest on this hart, the stack is wiped as deep as
+ *               code can have been on it that served the guest
  * trap_return   loads the world that h->frame now points to, which may be another one than came in, and goes there
  * fatal_entry   every trap taken inside the monitor: nothing is saved, the hart prints what happened and stops
  *
@@ -23,6 +25,11 @@
 
 #define SAVE_X(n) sd x##n, X_OFFSET(n)(t1);
 #define LOAD_X(n) ld x##n, X_OFFSET(n)(t1);
+
+/* The words of RISCV_WIPE_STEP bytes, one turn of the wipe. */
+#define FOR_EACH_WORD_OF_A_STEP(OP)                                                                                    \
+    OP(0) OP(1) OP(2) OP(3) OP(4) OP(5) OP(6) OP(7) OP(8) OP(9) OP(10) OP(11) OP(12) OP(13) OP(14) OP(15)
+#define WIPE(n) sd zero, 8 * (n)(sp);
 
     .section .text.trap, "ax"
 
@@ -50,8 +57,30 @@ trap_entry:
     sd t2, WORLD_STATUS_OFFSET(t1)
 
     ld sp, HART_STACK_OFFSET(t0)
+    mv s0, t1                           /* the world that came in, for trap_leave: C code keeps s0 and sp */
     mv a0, t0
     call riscv_trap
+    /* falls into trap_leave */
+
+    /*
+     * Below sp is what C code left, words of a guest among it. They go when the host takes over: no trap of the guest
+     * since it was entered, nor its entry, used more than RISCV_WIPE_SIZE bytes (stack_bound.py). From here on nothing
+     * is pushed any more.
+     */
+    .globl trap_leave
+    .type trap_leave, @function
+trap_leave:
+    csrr t0, mscratch
+    ld t1, HART_FRAME_OFFSET(t0)
+    beq t1, s0, trap_return             /* the same world goes on */
+    addi t2, t0, HART_HOST_OFFSET
+    bne t1, t2, trap_return             /* a guest is entered: wiped when it leaves */
+    mv t2, sp
+    addi sp, sp, -RISCV_WIPE_SIZE
+1:  FOR_EACH_WORD_OF_A_STEP(WIPE)
+    addi sp, sp, RISCV_WIPE_STEP
+    bltu sp, t2, 1b
+    .size trap_leave, . - trap_leave
     /* falls into trap_return */
 
     .globl trap_return
