@@ -95,9 +95,12 @@ def frame_of(scene, base):
     return (base, scene.at["host"] if base == "h" else 0)
 
 
+def frame_address(scene, base):
+    return z3.simplify(z3.BitVec(base, 64) + frame_of(scene, base)[1])
+
+
 def with_frame(scene, hart, base):
-    offset = frame_of(scene, base)[1]
-    hart.memory["h", scene.at["frame"]] = z3.simplify(z3.BitVec(base, 64) + offset)
+    hart.memory["h", scene.at["frame"]] = frame_address(scene, base)
     hart.csr[MSCRATCH] = z3.BitVec("h", 64)
 
 
@@ -118,6 +121,7 @@ def trap_entry(scene, report):
             claims["mstatus is in the frame"] = scene.context(state, base, offset, "status") == before.read_csr(MSTATUS)
             claims["the spill word is 0"] = state.word("h", scene.at["spill"]) == 0
             claims["sp is the hart's stack"] = state.x[2] == z3.BitVec("stack", 64)
+            claims["s0 is the frame"] = state.x[8] == frame_address(scene, base)
             claims["a0 is the hart"] = state.x[10] == z3.BitVec("h", 64)
             claims["mscratch is the hart"] = state.csr[MSCRATCH] == z3.BitVec("h", 64)
             claims["a trap would be fatal"] = state.csr[MTVEC] == scene.code.address("fatal_entry")
@@ -125,6 +129,36 @@ def trap_entry(scene, report):
                                               ("h", scene.at["spill"], scene.at["spill"] + 8)]))
             claims.update(csrs_kept(scene, before, state, {MTVEC}))
             report.path(name, state, claims)
+
+
+def c_side_returns(scene, hart, came):
+    """The C side of a trap is through: it kept sp and s0, as every C function does, and the rest may be anything."""
+    hart.set_x(2, z3.BitVec("stack", 64))
+    hart.set_x(8, frame_address(scene, came))
+    hart.csr[MSCRATCH] = z3.BitVec("h", 64)
+
+
+def wiped(scene, state):
+    """All that a guest's traps can have used of the stack is 0."""
+    return {f"the stack is 0 at {offset:#x}": state.word("stack", offset) == 0
+            for offset in range(-scene.at["wipe_size"], 0, 8)}
+
+
+def trap_leave(scene, report):
+    """The stack is wiped when a guest came and the host goes on, and is left alone by every other trap."""
+    for title, came in FRAMES:
+        for next_title, goes in FRAMES:
+            name = f"trap_leave, from {title} to {next_title}"
+            before = scene.hart()
+            with_frame(scene, before, goes)
+            c_side_returns(scene, before, came)
+            for state in follow(report, name, before, scene.code.address("trap_leave"),
+                                {"loads": scene.code.address("trap_return")}, "loads"):
+                guest_left = (came, goes) == ("v", "h")
+                claims = wiped(scene, state) if guest_left else {}
+                claims.update(stores_only(state, [("stack", -scene.at["wipe_size"], 0)] if guest_left else []))
+                claims.update(csrs_kept(scene, before, state, set()))
+                report.path(name, state, claims)
 
 
 def trap_return(scene, report):
@@ -339,7 +373,7 @@ def c_code(hart):
 
 
 def crossing(scene, report, name, base, function, stateen, vlenb, between):
-    """trap_entry of one world, the switch, trap_return of the other. Yields (start, end)."""
+    """trap_entry of one world, the switch, trap_leave and trap_return of the other. Yields (start, end)."""
     start = scene.hart(vlenb, stateen)
     world_before(scene, start)
     if not stateen:
@@ -351,8 +385,8 @@ def crossing(scene, report, name, base, function, stateen, vlenb, between):
         for left in follow(report, name, trapped, scene.code.address(function), {}, "return"):
             c_code(left)
             between(left)
-            left.csr[MSCRATCH] = z3.BitVec("h", 64)
-            for end in follow(report, name, left, scene.code.address("trap_return"), {}, "mret"):
+            c_side_returns(scene, left, base)
+            for end in follow(report, name, left, scene.code.address("trap_leave"), {}, "mret"):
                 yield start, end
 
 
@@ -374,6 +408,7 @@ def exit_shows_nothing(scene, report):
                                lambda hart: exit_record(scene, hart)):
             claims = {f"{what} shows nothing of the guest": independent(term, is_secret)
                       for what, term in scene.world_outputs(end).items()}
+            claims.update(wiped(scene, end))
             claims["which path was taken shows nothing of the guest"] = z3.And(
                 True, *(independent(z3.If(part, bits(1), bits(0)), is_secret) for part in end.condition))
             report.path(name, end, claims)
@@ -409,8 +444,8 @@ def round_trip(scene, report):
                 scene.call(trapped, z3.BitVec("h", 64), z3.BitVec("v", 64))
                 for left in follow(report, name, trapped, scene.code.address("world_enter_guest"), {}, "return"):
                     c_code(left)
-                    left.csr[MSCRATCH] = z3.BitVec("h", 64)
-                    for back in follow(report, name, left, scene.code.address("trap_return"), {}, "mret"):
+                    c_side_returns(scene, left, "h")
+                    for back in follow(report, name, left, scene.code.address("trap_leave"), {}, "mret"):
                         report.path(name, back, same_guest(scene, start, back, stateen, root))
 
 
@@ -486,6 +521,6 @@ def fatal(scene, report):
         report.path(f"{name}, {state.end}", state, claims)
 
 
-CLAIMS = (trap_entry, trap_return, world_exit, world_enter, exit_shows_nothing, enter_takes_nothing, round_trip, start_host,
+CLAIMS = (trap_entry, trap_leave, trap_return, world_exit, world_enter, exit_shows_nothing, enter_takes_nothing, round_trip, start_host,
           fatal)
 __all__ = ["CLAIMS", "Report", "RETURN"]

@@ -123,7 +123,8 @@ class Image:
 
 def c_constants(root, wanted):
     """Values of C expressions over the monitor's headers, as the cross compiler computes them. `wanted`: name -> C."""
-    lines = ["#include \"monitor/core/monitor.h\"", "#include \"monitor/core/vcpu.h\"", "#include <stddef.h>"]
+    lines = ["#include \"monitor/core/monitor.h\"", "#include \"monitor/core/vcpu.h\"",
+             "#include \"monitor/riscv/layout.h\"", "#include <stddef.h>"]
     lines += [f"const unsigned long touchstone_{name} = ({text});" for name, text in wanted.items()]
     with tempfile.NamedTemporaryFile("w", suffix=".c", encoding="utf-8") as source:
         source.write("\n".join(lines) + "\n")

@@ -2,7 +2,7 @@
 """Leaks seeded into the linked image, one instruction each, that the proof has to refute.
 
 Each names a function and an instruction by its text, so a change of the assembly that takes it away is noticed and not
-skipped. Two leaks happen only when two registers are equal: random states would need luck of one in 2^64.
+skipped. Three leaks happen only when two registers are equal: random states would need luck of one in 2^64.
 """
 
 import image
@@ -57,6 +57,9 @@ LEAKS = (
     ("x9 is restored from the slot of x10", "trap_entry", "ld x9,72(x6)", word(0x05033483)),
     ("x31 passes when x28 equals x29", "trap_entry", "ld x31,248(x6)", unless_equal(28, 29)),
     ("fcsr of a guest passes when two registers of the caller are equal", "hal_fp_zero", "csrrw x0,fcsr,x0", unless_equal(20, 21)),
+    ("words of a guest stay on the stack of the monitor", "trap_leave", "bne x6,x7,", turned_round),
+    ("one word in sixteen stays on the stack", "trap_leave", "c.sdsp x0,72(x2)", nop),
+    ("the wipe misses the stack when two registers are equal", "trap_leave", "addi x2,x2,-", unless_equal(20, 21)),
     ("Smstateen is exchanged only on harts that have none", "hal_csr_swap", "beq x5,x0,", turned_round),
 )
 

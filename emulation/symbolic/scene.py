@@ -38,7 +38,8 @@ OFFSETS = {
     "vtype": "offsetof(struct vector_state, vtype)",
     "v": "offsetof(struct vector_state, v)",
     "vlenb_max": "VECTOR_VLENB_MAX",
-    "stack_size": "8192",
+    "stack_size": "RISCV_STACK_SIZE",
+    "wipe_size": "RISCV_WIPE_SIZE",
 }
 WINDOW_ENTRY = 2
 PMPCFG0, PMPADDR = 0x3a0, 0x3b0
@@ -84,6 +85,9 @@ class Scene:
         hart.vlenb = vlenb
         hart.memory["h", at["monitor"]] = z3.BitVec("m", 64)
         hart.memory["h", at["stack"]] = z3.BitVec("stack", 64)
+        # The stack does not begin behind the end of the address space, and a vCPU's frame is not the host's.
+        hart.condition.append(z3.UGE(z3.BitVec("stack", 64), at["stack_size"]))
+        hart.condition.append(z3.BitVec("v", 64) != z3.BitVec("h", 64) + at["host"])
         word = at["vlenb"] & ~7
         other = z3.BitVec("m.beside_vlenb", 32)
         here = z3.BitVecVal(vlenb, 32)
