@@ -122,28 +122,34 @@ static uint8_t *storable(struct emulated_hart *h, uint64_t address, uint64_t siz
     return NULL;
 }
 
-/*
- * Fast mode: memory is write-protected in the emulator, and this completes each store. For Unicorn a store to
- * protected memory costs a third of one that is hooked, and loads stay inside the translated code.
- */
-static bool on_protected_store(uc_engine *uc, uc_mem_type type, uint64_t address, int size, int64_t value, void *data)
+/* Any store in fast mode. Kept out of the way of those that need it not. */
+static __attribute__((noinline)) bool store_anywhere(uc_engine *uc, uc_mem_type type, uint64_t address, int size,
+                                                     int64_t value, void *data)
 {
     struct emulated_hart *h = data;
-    if (h->frozen)
-        return true;
-    uint64_t offset = address - RAM_BASE;
-    if (size == 8 && hart_owns(h, address) && offset % 8 == 0 &&
-        address - h->text_first >= h->text_end - h->text_first) {
-        memcpy(h->ram + offset, &value, sizeof(value));
-        hart_mark_page(h, offset >> 12);
-        count_step(h);
-        return true;
-    }
     uint8_t *at = storable(h, address, (uint64_t)size);
     if (at == NULL)
         return on_bad_access(uc, type, address, size, value, data);
     memcpy(at, &value, (size_t)size);
     on_store(uc, type, address, size, value, data);
+    return true;
+}
+
+/*
+ * Fast mode: memory is write-protected in the emulator, and this completes each store. For Unicorn a store to
+ * protected memory costs a third of one that is hooked, and loads stay inside the translated code. Nearly all are words that
+ * go to a page of the monitor's own that is marked already: nothing is left to do for these.
+ */
+static bool on_protected_store(uc_engine *uc, uc_mem_type type, uint64_t address, int size, int64_t value, void *data)
+{
+    struct emulated_hart *h = data;
+    uint64_t offset = address - RAM_BASE;
+    if (h->frozen)
+        return true;
+    if (size != 8 || address % 8 != 0 || offset >= RAM_SIZE || h->page_state[offset >> 12] != (PAGE_OWN | PAGE_DIRTY) ||
+        ++h->steps > STEP_BUDGET)
+        return store_anywhere(uc, type, address, size, value, data);
+    memcpy(h->ram + offset, &value, sizeof(value));
     return true;
 }
 
@@ -394,8 +400,12 @@ static bool map_memory(struct emulated_hart *h)
     h->text_first = h->fw->text_base & ~UINT64_C(4095);
     h->text_end = (h->fw->text_base + h->fw->text_size + 4095) & ~UINT64_C(4095);
     uint64_t text_size = h->text_end - h->text_first;
-    /* Unicorn looks for the region of an access by halves, devices first: so stacks and struct hart are the first half. */
-    const uint64_t cuts[] = {h->text_end, RAM_BASE + RAM_SIZE / 4, RAM_BASE + RAM_SIZE / 2, RAM_BASE + RAM_SIZE};
+    /*
+     * Unicorn looks for the region of an access by halves. With three devices and the text before it and three regions behind,
+     * the one with all of the data is the first that it looks at.
+     */
+    const uint64_t cuts[] = {h->text_end, RAM_BASE + RAM_SIZE - 2 * 4096, RAM_BASE + RAM_SIZE - 4096,
+                             RAM_BASE + RAM_SIZE};
     bool ok = h->text_first == RAM_BASE && hart_in_ram(h->text_first, text_size);
     ok = ok && map_stretch(h, RAM_BASE, h->text_end, h->ram, UC_PROT_READ | UC_PROT_EXEC);
     for (size_t i = 0; i + 1 < COUNT(cuts); i++)
@@ -460,9 +470,9 @@ bool hart_open(struct emulated_hart *h, const struct firmware_image *fw, bool sl
     h->ram = reserve(RAM_SIZE);
     h->ram_saved = reserve(RAM_SIZE);
     h->devices = reserve(DEVICE_BYTES);
-    h->page_dirty = calloc(RAM_PAGES, sizeof(*h->page_dirty));
+    h->page_state = calloc(RAM_PAGES, sizeof(*h->page_state));
     h->dirty_list = calloc(RAM_PAGES, sizeof(*h->dirty_list));
-    if (h->ram == NULL || h->ram_saved == NULL || h->devices == NULL || h->page_dirty == NULL ||
+    if (h->ram == NULL || h->ram_saved == NULL || h->devices == NULL || h->page_state == NULL ||
         h->dirty_list == NULL) {
         snprintf(why, why_size, "out of memory");
         return false;
@@ -505,7 +515,7 @@ void hart_close(struct emulated_hart *h)
         munmap(h->ram_saved, RAM_SIZE);
     if (h->devices != NULL)
         munmap(h->devices, DEVICE_BYTES);
-    free(h->page_dirty);
+    free(h->page_state);
     free(h->dirty_list);
     *h = (struct emulated_hart){0};
 }

@@ -73,12 +73,12 @@ struct emulated_hart {
     uint8_t *devices;              /* one after the other, in the order of the board's list */
     uint64_t text_first, text_end; /* pages of code: nobody stores there */
     uint8_t *ram_saved;            /* content at the last save, for pages that were ever written */
-    uint8_t *page_dirty;
+    uint8_t *page_state;           /* PAGE_DIRTY: written since the last save or restore; PAGE_OWN */
     uint32_t *dirty_list;
     uint32_t dirty_count;
     struct saved_state saved;
 
-    /* Monitor image and window: stores there are the monitor's own business. */
+    /* Monitor image and window, see hart_set_own: stores there are the monitor's own business. */
     uint64_t image_base, image_size, window_base, window_size;
     struct store outside[MAX_OUTSIDE_STORES];
     uint32_t outside_count; /* may exceed the array: the rest is only counted */
@@ -126,6 +126,10 @@ struct emulated_hart {
  */
 bool hart_open(struct emulated_hart *h, const struct firmware_image *fw, bool slow, char *why, size_t why_size);
 void hart_close(struct emulated_hart *h);
+
+/* What belongs to the monitor, once that is known: its image and its window, whole pages. */
+void hart_set_own(struct emulated_hart *h, uint64_t image_base, uint64_t image_size, uint64_t window_base,
+                  uint64_t window_size);
 
 /* Execute from regs.pc in M-mode until the firmware leaves for a world or stops. */
 enum stop_reason hart_run(struct emulated_hart *h);

@@ -20,12 +20,15 @@ void hart_record_store(struct emulated_hart *h, uint64_t address, uint32_t size,
 /* Is [address, address + size) inside RAM? */
 bool hart_in_ram(uint64_t address, uint64_t size);
 
+#define PAGE_DIRTY 1u /* written since the last save or restore */
+#define PAGE_OWN 2u   /* the monitor's, in all its bytes, and no code */
+
 /* The page of RAM with this number, from RAM_BASE on, is about to be written. */
 static inline void hart_mark_page(struct emulated_hart *h, uint64_t page)
 {
-    if (h->page_dirty[page])
+    if ((h->page_state[page] & PAGE_DIRTY) != 0)
         return;
-    h->page_dirty[page] = 1;
+    h->page_state[page] |= PAGE_DIRTY;
     h->dirty_list[h->dirty_count++] = (uint32_t)page;
 }
 

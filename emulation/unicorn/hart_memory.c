@@ -32,13 +32,29 @@ void hart_poke(struct emulated_hart *h, uint64_t address, const void *bytes, uin
         memcpy(at, bytes, size);
 }
 
+void hart_set_own(struct emulated_hart *h, uint64_t image_base, uint64_t image_size, uint64_t window_base,
+                  uint64_t window_size)
+{
+    h->image_base = image_base;
+    h->image_size = image_size;
+    h->window_base = window_base;
+    h->window_size = window_size;
+    for (uint64_t page = 0; page < RAM_PAGES; page++) {
+        uint64_t first = RAM_BASE + (page << 12), last = first + 4095;
+        bool text = first < h->text_end && last >= h->text_first;
+        h->page_state[page] &= (uint8_t)~PAGE_OWN;
+        if (hart_owns(h, first) && hart_owns(h, last) && !text)
+            h->page_state[page] |= PAGE_OWN;
+    }
+}
+
 void hart_save(struct emulated_hart *h)
 {
     h->saved = (struct saved_state){.regs = h->regs, .csr = h->csr};
     for (uint32_t i = 0; i < h->dirty_count; i++) {
         uint64_t page = h->dirty_list[i];
         memcpy(h->ram_saved + (page << 12), h->ram + (page << 12), 4096);
-        h->page_dirty[page] = 0;
+        h->page_state[page] &= (uint8_t)~PAGE_DIRTY;
     }
     h->dirty_count = 0;
 }
@@ -50,7 +66,7 @@ void hart_restore(struct emulated_hart *h)
     for (uint32_t i = 0; i < h->dirty_count; i++) {
         uint64_t page = h->dirty_list[i];
         memcpy(h->ram + (page << 12), h->ram_saved + (page << 12), 4096);
-        h->page_dirty[page] = 0;
+        h->page_state[page] &= (uint8_t)~PAGE_DIRTY;
     }
     h->dirty_count = 0;
 }

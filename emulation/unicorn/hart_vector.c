@@ -81,7 +81,12 @@ static void broadcast(struct emulated_hart *h, const struct site *s)
         hart_take_exception(h, s, 2);
         return;
     }
-    for (uint64_t i = v[SLOT_vstart]; i < v[SLOT_vl]; i++)
+    uint64_t first = v[SLOT_vstart], end = v[SLOT_vl];
+    if (bytes == 1 && first < end) {
+        memset(group + first, (int)(value & 0xff), end - first);
+        return;
+    }
+    for (uint64_t i = first; i < end; i++)
         memcpy(group + i * bytes, &value, bytes);
 }
 

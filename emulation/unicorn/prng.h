@@ -31,6 +31,18 @@ static inline uint64_t prng_next(struct prng *r)
     return z ^ (z >> 31);
 }
 
+/* The next `count` numbers. */
+static inline void prng_fill(struct prng *r, uint64_t *words, size_t count)
+{
+    size_t i = 0;
+    while (i < count && r->left >= sizeof(uint64_t))
+        words[i++] = prng_next(r);
+    struct prng rest = {.state = r->state}; /* nobody's choice: the loop needs not ask again */
+    for (; i < count; i++)
+        words[i] = prng_next(&rest);
+    r->state = rest.state;
+}
+
 /* A number below `n`, n > 0; the bias is of no concern for small n. */
 static inline uint64_t prng_below(struct prng *r, uint64_t n)
 {

@@ -168,10 +168,7 @@ bool scene_after_boot(struct scene *s, struct emulated_hart *h, char *why, size_
         snprintf(why, why_size, "the firmware's struct platform is not what this build of the replay expects");
         return false;
     }
-    h->image_base = p->monitor_base;
-    h->image_size = p->monitor_size;
-    h->window_base = p->window_base;
-    h->window_size = (uint64_t)p->window_pages * PAGE_SIZE;
+    hart_set_own(h, p->monitor_base, p->monitor_size, p->window_base, (uint64_t)p->window_pages * PAGE_SIZE);
     s->guest_page = frame_address(s, DATA_FRAME + SCENE_MEASURED_PAGES);
     return true;
 }

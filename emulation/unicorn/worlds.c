@@ -42,12 +42,10 @@ static void randomise(struct csr_file *f, enum csr_slot slot, uint64_t own, stru
 
 static void random_registers(struct registers *regs, struct prng *r)
 {
-    for (unsigned i = 1; i < 32; i++)
-        regs->x[i] = prng_next(r);
+    prng_fill(r, regs->x + 1, 31);
+    prng_fill(r, regs->f, 32);
     for (unsigned i = 0; i < 32; i++)
-        regs->f[i] = prng_next(r);
-    for (unsigned i = 0; i < 32 * VECTOR_WORDS; i++)
-        regs->v[i / VECTOR_WORDS][i % VECTOR_WORDS] = prng_next(r);
+        prng_fill(r, regs->v[i], VECTOR_WORDS);
     regs->pc = prng_next(r) & ~UINT64_C(1);
 }
 
@@ -112,6 +110,6 @@ void world_random_guest(struct emulated_hart *h, struct prng *shown, struct prng
 void world_random_page(struct emulated_hart *h, uint64_t address, struct prng *secret)
 {
     uint64_t *word = hart_touch(h, address, 4096);
-    for (unsigned i = 0; word != NULL && i < 512; i++)
-        word[i] = prng_next(secret);
+    if (word != NULL)
+        prng_fill(secret, word, 4096 / sizeof(*word));
 }
