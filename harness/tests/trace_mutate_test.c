@@ -8,7 +8,7 @@
 #include "harness/trace/call_ids.h"
 #include "harness/trace/sketch.h"
 
-#define MUTATOR_FINGERPRINT UINT64_C(0x1a5560f075286e2f)
+#define MUTATOR_FINGERPRINT UINT64_C(0x04c77706b87c2233)
 
 static uint8_t seed_bytes[TRACE_MAX_BYTES], work[TRACE_MAX_BYTES], again[TRACE_MAX_BYTES], guard[TRACE_MAX_BYTES];
 static struct trace trace;

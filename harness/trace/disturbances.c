@@ -62,14 +62,14 @@ static void race_by_number(const struct aim *aim, struct trace_op *op)
 }
 
 /* One in so many disturbances that are no fault of hardware. */
-#define FAILURES 10u
+#define FAILURES 4u
 
 /* Calls use few functions that can fail, but promote_to_tvm, which takes frame after frame. */
 static void failure(struct random *r, struct trace_op *op)
 {
     *op = (struct trace_op){.op = OP_FAIL, .hart = op->hart};
     value_raw(op, 0, random_below(r, 3));
-    value_raw(op, 1, random_chance(r, 80) ? random_below(r, 4) : random_below(r, 64));
+    value_raw(op, 1, random_chance(r, 85) ? random_below(r, 6) : random_below(r, 64));
 }
 
 /* Draws numbers of its own, so that what else is generated does not depend on it. */
