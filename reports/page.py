@@ -395,6 +395,12 @@ def switch_measures(run):
             f'{number(run["pairs_per_cpu_second"])} pairs of full exit and entry per CPU-second'
             + (f" at best, {number(mean)} on average" if mean else "")
         )
+    if run.get("pairs_per_reference") and run.get("pair_runs"):
+        pairs = sum(edge.get("pairs", 0) for edge in run["edges"])
+        said.append(
+            f'{number(pairs)} pairs were made of {number(run["pair_runs"])} runs: '
+            f'up to {number(run["pairs_per_reference"])} have the same reference'
+        )
     if run.get("slow_steps"):
         said.append(f'{number(run["slow_steps"])} steps on the untouched text, {number(run.get("slow_differences"))} with another outcome')
     return f'<p class="soft">{"; ".join(said)}.</p>\n' if said else ""

@@ -37,12 +37,6 @@ static enum element element_of(enum csr_slot slot)
     }
 }
 
-/* GVA describes the last trap into M-mode: no world can see it. */
-static uint64_t comparable(enum csr_slot slot, uint64_t value)
-{
-    return slot == SLOT_mstatus ? value & ~STATUS_GVA : value;
-}
-
 static void check_registers(struct checker *c, enum edge edge, const struct view *expected)
 {
     const struct registers *now = &c->scene->hart->regs;
@@ -425,65 +419,4 @@ bool check_reaches_monitor(struct checker *c, enum edge edge, uint64_t cause)
     findings_add(c->findings, edge, ELEMENT_DELEGATION, "delegated", "cause 0x%llx does not reach the monitor",
                  (unsigned long long)cause);
     return false;
-}
-
-void observe(const struct emulated_hart *h, struct observation *o)
-{
-    o->view = view_of(h);
-    o->store_count = h->outside_count < MAX_OUTSIDE_STORES ? h->outside_count : MAX_OUTSIDE_STORES;
-    memcpy(o->stores, h->outside, o->store_count * sizeof(o->stores[0]));
-}
-
-/* Can the world see this CSR, or feel it? Everything but what died with mret; the guest has nothing of the host's. */
-static bool world_feels(enum csr_slot slot, bool guest)
-{
-    switch (csr_table[slot].class) {
-    case CLASS_TRAP:
-    case CLASS_ALIAS:
-    case CLASS_ABSENT:
-    case CLASS_CLOCK: return false;
-    case CLASS_HOST: return !guest;
-    default: return true;
-    }
-}
-
-/* One value that two runs must agree on. */
-static void agree(struct checker *c, enum edge edge, const char *what, unsigned number, uint64_t a, uint64_t b)
-{
-    char name[24];
-    if (a == b)
-        return;
-    snprintf(name, sizeof(name), number < 32 ? "%s%u" : "%s", what, number);
-    findings_add(c->findings, edge, ELEMENT_PAIR, name, "0x%llx or 0x%llx, by what it must not depend on",
-                 (unsigned long long)a, (unsigned long long)b);
-}
-
-void check_pair(struct checker *c, enum edge edge, bool guest, const struct observation *a, const struct observation *b)
-{
-    const unsigned no_number = 32;
-    c->findings->pairs[edge]++;
-    findings_checked(c->findings, edge, ELEMENT_PAIR);
-    if (memcmp(&a->view.regs, &b->view.regs, sizeof(a->view.regs)) != 0) {
-        for (unsigned i = 0; i < 32; i++) {
-            agree(c, edge, "x", i, a->view.regs.x[i], b->view.regs.x[i]);
-            agree(c, edge, "f", i, a->view.regs.f[i], b->view.regs.f[i]);
-            for (unsigned n = 0; n < VECTOR_WORDS; n++)
-                agree(c, edge, "v", i, a->view.regs.v[i][n], b->view.regs.v[i][n]);
-        }
-        agree(c, edge, "pc", no_number, a->view.regs.pc, b->view.regs.pc);
-    }
-    agree(c, edge, "mode", no_number, a->view.csr.mode | a->view.csr.virt << 2,
-          b->view.csr.mode | b->view.csr.virt << 2);
-    for (unsigned i = 0; i < CSR_SLOTS; i++) {
-        enum csr_slot slot = (enum csr_slot)i;
-        if (world_feels(slot, guest))
-            agree(c, edge, csr_table[slot].name, no_number, comparable(slot, a->view.csr.value[slot]),
-                  comparable(slot, b->view.csr.value[slot]));
-    }
-    agree(c, edge, "number of stores", no_number, a->store_count, b->store_count);
-    for (uint32_t i = 0; i < a->store_count && i < b->store_count; i++) {
-        agree(c, edge, "address of store ", i, a->stores[i].address, b->stores[i].address);
-        agree(c, edge, "value of store ", i, a->stores[i].value, b->stores[i].value);
-        agree(c, edge, "size of store ", i, a->stores[i].size, b->stores[i].size);
-    }
 }

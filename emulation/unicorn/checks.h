@@ -21,6 +21,12 @@ static inline struct view view_of(const struct emulated_hart *h)
     return (struct view){.regs = h->regs, .csr = h->csr};
 }
 
+/* What a world can see of a CSR's value: GVA of mstatus describes the last trap into M-mode. */
+static inline uint64_t comparable(enum csr_slot slot, uint64_t value)
+{
+    return slot == SLOT_mstatus ? value & ~STATUS_GVA : value;
+}
+
 /* What the monitor may store outside of its own memory during one trap: exactly these, in any order. */
 #define MAX_EXPECTED_STORES 16u
 
@@ -63,18 +69,28 @@ void check_stopped(struct checker *c, enum edge edge);
 /* A trap that the harness is about to raise must be the monitor's, not the host's own. */
 bool check_reaches_monitor(struct checker *c, enum edge edge, uint64_t cause);
 
-/*
- * Two runs that differed only in what the world must not learn: all that the world sees is equal. `guest`: a guest
- * sees, else the host. Stores are compared too when both lists are given.
- */
+/* What a world sees in one of two runs: itself, and the stores outside of the monitor's memory. */
 struct observation {
     struct view view;
     struct store stores[MAX_OUTSIDE_STORES];
     uint32_t store_count;
 };
 
-void observe(const struct emulated_hart *h, struct observation *o);
-void check_pair(struct checker *c, enum edge edge, bool guest, const struct observation *a,
-                const struct observation *b);
+/* The world as it is now; the stores of the last trap, behind those that are there already. */
+void observe_world(const struct emulated_hart *h, struct observation *o);
+void observe_stores(const struct emulated_hart *h, struct observation *o);
+
+/* Which two runs: number `run` of a group, and number 0, the reference of that group. */
+struct pair_name {
+    uint64_t group;
+    unsigned run;
+};
+
+/*
+ * Two runs that differed only in what the world must not learn: all that the world sees is equal. `guest`: a guest sees,
+ * else the host.
+ */
+void check_pair(struct checker *c, enum edge edge, bool guest, const struct pair_name *name,
+                const struct observation *reference, const struct observation *other);
 
 #endif

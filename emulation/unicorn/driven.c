@@ -49,23 +49,24 @@ static void one_step(struct replayer *r, unsigned choice, struct prng *shown, st
         replay_back_to_base(r);
 }
 
-static void one_pair(struct replayer *r, unsigned choice, struct prng shown, struct prng other)
+static void one_pair(struct replayer *r, unsigned number, unsigned choice, struct prng shown, struct prng other)
 {
     struct prng unlike = {.state = ~other.state};
     bool secrets = (choice & GUEST_SECRETS) != 0;
     unsigned which = choice & EDGE_BITS;
-    struct pair_plan plan = {.guest_secrets = secrets,
-                             .shown = shown,
-                             .secret = {other, secrets ? unlike : other},
-                             .other_host = {{.state = other.state}, {.state = secrets ? other.state : unlike.state}}};
+    struct prng same = {.state = other.state};
+    struct run_group group = {.number = number, .guest_secrets = secrets, .partners = 1, .shown = shown};
+    group.alike = secrets ? same : other;
+    group.varied[0] = secrets ? other : same;
+    group.varied[1] = unlike;
     replay_back_to_base(r);
-    plan.edge = exit_edges[which % (secrets ? exit_edge_count : exits_without_answer)];
+    group.edge = exit_edges[which % (secrets ? exit_edge_count : exits_without_answer)];
     if (secrets && which >= exit_edge_count && which < exit_edge_count + guest_edge_count)
-        plan.edge = guest_edges[which - exit_edge_count];
+        group.edge = guest_edges[which - exit_edge_count];
     else if (secrets && which >= exit_edge_count + guest_edge_count)
-        plan.edge = host_edges[which % host_edge_count];
-    plan.edge = possible_exit(r, plan.edge);
-    replay_pair(r, &plan);
+        group.edge = host_edges[which % host_edge_count];
+    group.edge = possible_exit(r, group.edge);
+    replay_group(r, &group);
     replay_back_to_base(r);
 }
 
@@ -83,7 +84,7 @@ void replay_driven(struct replayer *r, const uint8_t *bytes, size_t size)
         uint64_t state = (uint64_t)i << 24 | (uint64_t)header[0] << 16 | (uint64_t)header[1] << 8 | header[2];
         struct prng shown = draw_from(&in, header[1], state), other = draw_from(&in, header[2], ~state << 1);
         if ((header[0] & PAIR) != 0)
-            one_pair(r, header[0], shown, other);
+            one_pair(r, i, header[0], shown, other);
         else
             one_step(r, header[0], &shown, &other);
         if (findings_total_violations(r->findings) != 0)

@@ -122,6 +122,7 @@ struct violation {
 struct findings {
     uint64_t replays[EDGE_COUNT];
     uint64_t pairs[EDGE_COUNT];
+    uint64_t pair_runs; /* runs that the pairs were made of: several pairs have the same reference */
     uint64_t violations[EDGE_COUNT];
     uint64_t checked[EDGE_COUNT][ELEMENT_COUNT];
     uint64_t violated[EDGE_COUNT][ELEMENT_COUNT];

@@ -14,6 +14,7 @@
 #define INSN_C_SDSP_ZERO 0xe002u /* c.sdsp zero, any offset(sp) */
 #define C_SDSP_ZERO_MASK 0xe07fu
 #define INSN_RET 0x00008067u
+#define INSN_CSRW 0x00001073u
 
 #define OPCODE_LOAD 0x03u
 #define OPCODE_STORE 0x23u
@@ -291,6 +292,29 @@ static bool drop_wipe(struct firmware_image *fw, char *why, size_t why_size)
     return dropped > 0 ? true : fail(why, why_size, "trap_leave", "stores no zero");
 }
 
+/*
+ * hal_fp_save ends with csrr rd, fcsr; sd rd; csrw mstatus, and that last one changes nothing: FS is Dirty whenever a guest traps.
+ */
+static bool leak_fcsr(struct firmware_image *fw, char *why, size_t why_size)
+{
+    const struct site *read = NULL, *last = NULL;
+    struct range range;
+    if (!function_range(fw, "hal_fp_save", &range, why, why_size))
+        return false;
+    for (size_t i = 0; i < fw->site_count; i++) {
+        const struct site *s = &fw->sites[i];
+        if (s->kind != SITE_CSR || s->pc < range.first || s->pc >= range.end)
+            continue;
+        if (csr_slot_of(s->csr) == SLOT_fcsr)
+            read = s;
+        last = s;
+    }
+    if (read == NULL || read->rd == 0 || read == last || csr_slot_of(last->csr) != SLOT_mstatus)
+        return fail(why, why_size, "hal_fp_save", "does not end by reading fcsr and writing mstatus");
+    replace(fw, last->pc, INSN_CSRW | csr_table[SLOT_pmpaddr15].number << 20 | (uint32_t)read->rd << 15);
+    return true;
+}
+
 static bool return_at_once(struct firmware_image *fw, const char *name, char *why, size_t why_size)
 {
     struct range range;
@@ -349,7 +373,12 @@ int mutation_arguments(const char *kind)
         if (strcmp(kind, with[i]) == 0)
             return 1;
     }
-    return strcmp(kind, "swap-fp") == 0 || strcmp(kind, "drop-sc") == 0 || strcmp(kind, "drop-wipe") == 0 ? 0 : -1;
+    static const char *const alone[] = {"swap-fp", "drop-sc", "leak-fcsr", "drop-wipe"};
+    for (size_t i = 0; i < sizeof(alone) / sizeof(alone[0]); i++) {
+        if (strcmp(kind, alone[i]) == 0)
+            return 0;
+    }
+    return -1;
 }
 
 static bool apply(struct firmware_image *fw, const char *kind, const char *argument, char *why, size_t why_size)
@@ -376,6 +405,8 @@ static bool apply(struct firmware_image *fw, const char *kind, const char *argum
         return drop_sc(fw, why, why_size);
     if (strcmp(kind, "drop-wipe") == 0)
         return drop_wipe(fw, why, why_size);
+    if (strcmp(kind, "leak-fcsr") == 0)
+        return leak_fcsr(fw, why, why_size);
     return swap_fp_in(fw, "hal_fp_save", why, why_size) && swap_fp_in(fw, "hal_fp_load", why, why_size);
 }
 

@@ -18,6 +18,7 @@
  *   drop-ld N       x<N> is not loaded on the way out of the monitor
  *   drop-sd N       x<N> is not saved on the way in
  *   drop-fence NAME sfence.vma, hfence.gvma or hfence.vvma: none is executed anywhere
+ *   leak-fcsr       a guest's fcsr goes to a PMP register that no entry uses: legal in each state, but it tells of the guest
  *   drop-sc         the world switch does not break the LR/SC reservation
  *   drop-wipe       the stack of the hart is left as it is when a guest leaves
  *   return SYMBOL   a function returns at once

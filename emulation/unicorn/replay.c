@@ -275,27 +275,35 @@ static bool is_one_of(enum edge edge, const enum edge *list, size_t count)
 }
 
 /* What the guest does with its secrets, up to the moment at which the host runs again; then what the host does. */
-static bool pair_run(struct replayer *r, const struct pair_plan *plan, unsigned run, struct observation *seen)
+static bool group_run(struct replayer *r, const struct run_group *group, unsigned run, struct observation *seen)
 {
-    struct prng shown = plan->shown, secret = plan->secret[run], host = plan->other_host[run];
-    bool exits = is_one_of(plan->edge, exit_edges, exit_edge_count);
+    struct prng shown = group->shown;
+    struct prng secret = group->guest_secrets ? group->varied[run] : group->alike;
+    struct prng host = group->guest_secrets ? group->alike : group->varied[run];
+    enum edge edge = group->edge;
+    bool exits = is_one_of(edge, exit_edges, exit_edge_count), ok;
+    r->findings->pair_runs++;
+    seen->store_count = 0;
     replay_back_to_base(r);
     guest_randomise(r, &shown, &secret);
-    if (is_one_of(plan->edge, guest_edges, guest_edge_count) && !step_guest(r, plan->edge, &shown, &secret))
+    if (is_one_of(edge, guest_edges, guest_edge_count) && !step_guest(r, edge, &shown, &secret))
         return false;
-    if (!step_exit(r, exits ? plan->edge : EDGE_EXIT_SSI, &shown, &secret))
+    if (!step_exit(r, exits ? edge : EDGE_EXIT_SSI, &shown, &secret))
         return false;
-    if (plan->guest_secrets)
-        observe(&r->hart, seen);
-    if (is_one_of(plan->edge, host_edges, host_edge_count)) {
-        bool ok = step_host(r, plan->edge, &host);
-        observe(&r->hart, seen);
-        return ok;
+    if (group->guest_secrets) {
+        observe_world(&r->hart, seen);
+        observe_stores(&r->hart, seen);
     }
-    bool again = r->guest_dead ? step_host(r, EDGE_RUN_DEAD, &host) : step_run(r, &host);
-    if (!plan->guest_secrets)
-        observe(&r->hart, seen);
-    return again;
+    if (is_one_of(edge, host_edges, host_edge_count)) {
+        ok = step_host(r, edge, &host);
+        observe_world(&r->hart, seen);
+    } else {
+        ok = r->guest_dead ? step_host(r, EDGE_RUN_DEAD, &host) : step_run(r, &host);
+        if (!group->guest_secrets)
+            observe_world(&r->hart, seen);
+    }
+    observe_stores(&r->hart, seen); /* the host can look at its memory while the guest runs, too */
+    return ok;
 }
 
 static enum edge pick_pair_edge(struct prng *rng)
@@ -320,31 +328,41 @@ static void new_epoch(struct replayer *r, struct prng *rng)
         save_base(r);
 }
 
-void replay_pair(struct replayer *r, const struct pair_plan *plan)
+void replay_group(struct replayer *r, const struct run_group *group)
 {
-    static struct observation seen[2];
-    if (!pair_run(r, plan, 0, &seen[0]) || !pair_run(r, plan, 1, &seen[1]))
+    static struct observation reference, other;
+    enum edge edge = group->guest_secrets ? group->edge : EDGE_HOST_RUN;
+    if (!group_run(r, group, 0, &reference))
         return;
-    check_pair(&r->checker, plan->guest_secrets ? plan->edge : EDGE_HOST_RUN, !plan->guest_secrets, &seen[0], &seen[1]);
+    for (unsigned run = 1; run <= group->partners && !replay_is_over(r); run++) {
+        struct pair_name name = {group->number, run};
+        if (group_run(r, group, run, &other))
+            check_pair(&r->checker, edge, !group->guest_secrets, &name, &reference, &other);
+    }
 }
 
 void replay_pairs(struct replayer *r, uint64_t first, uint64_t pairs)
 {
     if (!r->usable)
         return;
-    for (uint64_t i = first; i < first + pairs && !replay_is_over(r); i++) {
-        struct prng rng = prng_fork(~r->seed, 1 + i);
-        if (i % EPOCH_PAIRS == 0)
+    for (uint64_t done = 0; done < pairs && !replay_is_over(r); done += GROUP_PAIRS) {
+        uint64_t number = (first + done) / GROUP_PAIRS, left = pairs - done;
+        struct prng rng = prng_fork(~r->seed, 1 + number);
+        if ((first + done) % EPOCH_PAIRS == 0)
             new_epoch(r, &rng);
-        struct pair_plan plan = {.guest_secrets = i % 2 == 0, .shown = {.state = prng_next(&rng)}};
-        plan.secret[0].state = prng_next(&rng);
-        plan.secret[1].state = plan.guest_secrets ? prng_next(&rng) : plan.secret[0].state;
-        plan.other_host[0].state = prng_next(&rng);
-        plan.other_host[1].state = plan.guest_secrets ? plan.other_host[0].state : prng_next(&rng);
-        plan.edge = plan.guest_secrets ? pick_pair_edge(&rng) : exit_edges[prng_below(&rng, exits_without_answer)];
+        struct run_group group = {.number = number,
+                                  .guest_secrets = number % 2 == 0,
+                                  .partners = left < GROUP_PAIRS ? (unsigned)left : GROUP_PAIRS,
+                                  .shown = {.state = prng_next(&rng)},
+                                  .alike = {.state = prng_next(&rng)}};
+        /* No number comes twice in a sequence: no two runs of a group have the same secrets. */
+        for (unsigned run = 0; run <= group.partners; run++)
+            group.varied[run].state = prng_next(&rng);
+        enum edge edge =
+            group.guest_secrets ? pick_pair_edge(&rng) : exit_edges[prng_below(&rng, exits_without_answer)];
         replay_back_to_base(r);
-        plan.edge = possible_exit(r, plan.edge);
-        replay_pair(r, &plan);
+        group.edge = possible_exit(r, edge);
+        replay_group(r, &group);
     }
     replay_back_to_base(r);
 }

@@ -87,9 +87,11 @@ void replay_walk(struct replayer *r, uint64_t steps);
 void replay_every_cause(struct replayer *r);
 
 /*
- * `pairs` pairs: half of them differ in the guest's secrets and compare the host, half the other way round. They are numbered
- * from `first` on; in pieces that are multiples of EPOCH_PAIRS they are the same pairs as in one call.
+ * `pairs` pairs, in groups whose runs are all compared with the first of them: in half of the groups they differ in the
+ * guest's secrets and compare the host, in half the other way round. Pairs are numbered from `first` on, a multiple of
+ * EPOCH_PAIRS; in pieces that are multiples of it they are the same pairs as in one call.
  */
+#define GROUP_PAIRS 8u  /* pairs that share their reference; the last group of all may have less */
 #define EPOCH_PAIRS 64u /* pairs that start from the same state */
 void replay_pairs(struct replayer *r, uint64_t first, uint64_t pairs);
 

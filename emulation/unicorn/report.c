@@ -45,6 +45,12 @@ void report_text(FILE *out, const struct findings *f, const struct measurements 
             __builtin_popcountll(f->causes[1][0]), __builtin_popcountll(f->causes[1][1]),
             __builtin_popcountll(f->causes[0][0]), __builtin_popcountll(f->causes[0][1]));
     fprintf(out, "words of a guest left on the stack of the monitor after an exit: %" PRIu64 "\n", f->stack_residue);
+    if (m->pair_runs_per_cpu_second > 0)
+        fprintf(out,
+                "pairs: %" PRIu64 " out of %" PRIu64 " runs of exit and entry, up to %u of them with one reference; "
+                "%.0f runs per CPU-second at best, %.0f on average\n",
+                findings_total_pairs(f), f->pair_runs, GROUP_PAIRS, m->pair_runs_per_cpu_second,
+                m->pair_runs_per_cpu_second_mean);
     fprintf(out, "switch replay: %" PRIu64 " replays, %" PRIu64 " pairs, %" PRIu64 " violations, seed %" PRIu64,
             findings_total_replays(f), findings_total_pairs(f), findings_total_violations(f), m->seed);
     if (m->replays_per_cpu_second > 0)
@@ -149,7 +155,9 @@ bool report_json(FILE *out, const struct findings *f, const struct measurements 
     fprintf(out, "\n  ]");
     fprintf(out,
             ",\n  \"replays_per_cpu_second\": %.0f,\n  \"pairs_per_cpu_second\": %.0f,\n"
-            "  \"pairs_per_cpu_second_mean\": %.0f\n}\n",
-            m->replays_per_cpu_second, m->pairs_per_cpu_second, m->pairs_per_cpu_second_mean);
+            "  \"pairs_per_cpu_second_mean\": %.0f,\n  \"pairs_per_reference\": %u,\n  \"pair_runs\": %" PRIu64 ",\n"
+            "  \"pair_runs_per_cpu_second\": %.0f,\n  \"pair_runs_per_cpu_second_mean\": %.0f\n}\n",
+            m->replays_per_cpu_second, m->pairs_per_cpu_second, m->pairs_per_cpu_second_mean, GROUP_PAIRS, f->pair_runs,
+            m->pair_runs_per_cpu_second, m->pair_runs_per_cpu_second_mean);
     return ferror(out) == 0;
 }

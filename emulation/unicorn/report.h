@@ -9,8 +9,9 @@
 
 struct measurements {
     double replays_per_cpu_second; /* of the walk; 0 when there was none */
-    double pairs_per_cpu_second;   /* of the fastest slice: others on the machine make one slower, nothing faster */
-    double pairs_per_cpu_second_mean;
+    /* Of the fastest slice, because others on the machine make one slower and nothing faster, and of all. */
+    double pairs_per_cpu_second, pairs_per_cpu_second_mean;
+    double pair_runs_per_cpu_second, pair_runs_per_cpu_second_mean; /* runs of exit and entry that pairs were made of */
     uint64_t seed;
     uint64_t slow_steps;  /* steps executed by both engines; 0 when --slow was not given */
     uint64_t slow_differ; /* of these, how many ended differently */

@@ -73,13 +73,20 @@ bool step_guest(struct replayer *r, enum edge edge, struct prng *shown, struct p
 /* A call of the guest with an address and a length, which the host hears of, and agrees to where it is asked. */
 bool declare(struct replayer *r, enum edge edge, uint64_t fid, uint64_t gpa, struct prng *rng);
 
-/* Two runs from the base state, which differ in the guest's secrets, and the host compares, or the other way round. */
-struct pair_plan {
+/*
+ * Runs from the base state over one edge that are alike in everything but the guest's secrets, and the host compares, or
+ * but in what the host does, and the guest compares. Run 0 is the reference that each other run makes a pair with.
+ */
+struct run_group {
+    uint64_t number;
     enum edge edge;
     bool guest_secrets;
-    struct prng shown, secret[2], other_host[2]; /* of the two runs; equal where they are to be equal */
+    unsigned partners; /* how many runs follow the reference: from 1 to GROUP_PAIRS */
+    struct prng shown;
+    struct prng alike; /* the same in all runs: the host's choices when secrets vary, else the secrets */
+    struct prng varied[1 + GROUP_PAIRS]; /* by run: what it has for itself */
 };
-void replay_pair(struct replayer *r, const struct pair_plan *plan);
+void replay_group(struct replayer *r, const struct run_group *group);
 
 /* The exit that is possible now in place of one that is not. */
 enum edge possible_exit(const struct replayer *r, enum edge edge);

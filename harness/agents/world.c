@@ -53,11 +53,10 @@ struct world *world_create(const struct machine_config *config, uint32_t oracles
     }
     if ((oracles & ORACLE_NI) != 0) {
         w->twin = world_create(config, 0);
-        if (w->twin == NULL) {
+        if (w->twin == NULL || !ni_create(w)) {
             world_destroy(w);
             return NULL;
         }
-        w->twin->is_twin = true;
     }
     world_reset(w);
     return w;
@@ -85,6 +84,7 @@ void world_destroy(struct world *w)
     if (w == NULL)
         return;
     world_destroy(w->twin);
+    ni_destroy(w);
     free(w->past);
     oracle_destroy(w);
     if (w->machine != NULL)
@@ -99,8 +99,6 @@ void world_reset(struct world *w)
     w->tvm_count = 0;
     w->step = 0;
     w->device_reached = w->overrun = false;
-    w->ni_mailbox = false;
-    memset(w->ni_planted, 0, sizeof(w->ni_planted));
     memset(&w->finding, 0, sizeof(w->finding));
     oracle_reset(w);
     if (w->twin != NULL)
@@ -221,7 +219,7 @@ bool world_step(struct world *w, const struct trace_op *op, struct step_result *
         for (unsigned i = 0; i < 8; i++)
             s.a[i] = op->kind[i] == ARG_RAW ? op->a[i] : world_resolve(w, op, i);
         if (w->twin != NULL)
-            ni_before(w, s.hart);
+            ni_before(w, s.hart, op);
         act(&s);
         if (w->twin != NULL && !w->finding.found)
             ni_step(w, s.hart, op, s.result);

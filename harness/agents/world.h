@@ -58,16 +58,14 @@ struct world {
     struct world *twin;    /* NI: the world with other secrets; NULL without it */
     bool is_twin;          /* this is it */
     bool twin_runs;        /* it has caught up, and steps along: ni.h */
+    bool twin_copied;      /* it is what this world was before `past` */
+    bool twin_stale;       /* it has been something else since its last reset */
     struct trace_op *past; /* what it has to catch up with */
     uint32_t past_count, past_room;
-    const char *failed;   /* function of the monitor that a trace made fail in this step, or NULL */
-    bool device_reached;  /* in this step a device got at memory that is closed to devices */
-    bool overrun;         /* a device wrote there: nothing after it can be judged, and the world stands still */
-    uint64_t ni_x[2][32]; /* NI: registers of the acting hart before the operation, here and in the twin */
-    bool ni_guest;        /* it ran a guest then */
-    bool ni_planted[MONITOR_MAX_HARTS]; /* where the twin's host has other values of its own: ni_host.c */
-    bool ni_mailbox;                    /* and in the mailbox, where there was this before: */
-    uint64_t ni_word[32];
+    const char *failed;  /* function of the monitor that a trace made fail in this step, or NULL */
+    bool device_reached; /* in this step a device got at memory that is closed to devices */
+    bool overrun;        /* a device wrote there: nothing after it can be judged, and the world stands still */
+    struct ni_state *ni; /* what NI remembers: ni.h; NULL without it */
 };
 
 /* NULL when memory is short or the configuration is impossible. */

@@ -170,6 +170,12 @@ void memory_restore_frames(struct machine *m);
 bool memory_snapshot(struct machine *m);
 void memory_restore(struct machine *m);
 
+/*
+ * For a machine that was just made, or reset: at power-on, now and after each reset, all words of the window differ in
+ * `bits` from what the seed says.
+ */
+void memory_window_vary(struct machine *m, uint64_t bits);
+
 /* Contents of frame `n` now and at the snapshot. */
 uint8_t *memory_frame(const struct machine *m, uint32_t frame);
 const uint8_t *memory_frame_at_boot(const struct machine *m, uint32_t frame);

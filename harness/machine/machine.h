@@ -210,6 +210,13 @@ void machine_destroy(struct machine *m);
 /* Back to the state right after machine_create; copies only frames that were written since. */
 void machine_reset(struct machine *m);
 
+/*
+ * Make `to` what `from` is now, down to what its next reset restores; copies only frames that either has written since
+ * its own. Observers stay. False, changing nothing, when the configurations differ, when somebody else executes M-mode
+ * for one of them, when its harts overlap or when one is inside the monitor.
+ */
+bool machine_copy(struct machine *to, const struct machine *from);
+
 /* --- what agents do --------------------------------------------------------------------------------------- */
 
 /* Outcome of an access. */

@@ -175,6 +175,20 @@ bool memory_snapshot(struct machine *m)
     return true;
 }
 
+void memory_window_vary(struct machine *m, uint64_t bits)
+{
+    size_t bytes = (size_t)m->config.window_pages * PAGE_SIZE;
+    uint8_t *at_boot = m->private->snapshot + (size_t)m->config.host_pages * PAGE_SIZE;
+    uint64_t word;
+
+    for (size_t i = 0; i < bytes; i += sizeof(word)) {
+        memcpy(&word, at_boot + i, sizeof(word));
+        word ^= bits;
+        memcpy(at_boot + i, &word, sizeof(word));
+    }
+    memcpy(m->window, at_boot, bytes);
+}
+
 void memory_mark_all(struct machine *m)
 {
     for (uint32_t i = 0; i < m->config.host_pages; i++)

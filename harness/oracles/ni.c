@@ -25,13 +25,62 @@ static void leak(struct world *w, const char *property, const char *what, uint32
                   (unsigned long long)number, (unsigned long long)one, (unsigned long long)other);
 }
 
-void ni_before(struct world *w, uint32_t h)
+/* --- the twin becomes a copy ------------------------------------------------------------------------------------ */
+
+/*
+ * Does the host begin or enter a guest, as far as can be guessed? The call that begins one is repeated: the twin's host has
+ * other values in it.
+ */
+static bool may_begin(const struct world *w, uint32_t h, const struct trace_op *op)
 {
-    w->ni_guest = machine_in_guest(w->machine, h);
-    if (!w->twin_runs || !w->ni_guest)
+    const struct monitor *m = w->machine->monitor;
+    uint32_t state = op->call == CALL_covh_finalize_tvm ? TVM_INITIALIZING : TVM_RUNNABLE;
+
+    if (op->op != OP_HOST_CALL)
+        return false;
+    if (op->call == CALL_covh_promote_to_tvm)
+        return m->hart[h].shmem_set;
+    if (op->call != CALL_covh_finalize_tvm && (op->call != CALL_covh_run_tvm_vcpu || !m->hart[h].shmem_set))
+        return false;
+    uint64_t id = world_resolve(w, op, 0);
+    for (uint32_t i = 0; i < MONITOR_MAX_TVMS; i++)
+        if (m->tvm[i].state == state && m->tvm[i].id == id)
+            return true;
+    return false;
+}
+
+/* At most once per run: a trace may be full of runs that are refused, and operations are cheaper to repeat than frames. */
+static void copy_world(struct world *w)
+{
+    struct world *twin = w->twin;
+
+    if (!machine_copy(twin->machine, w->machine))
+        return;
+    memory_host_changes_clear(w->machine);
+    memcpy(twin->tvm_id, w->tvm_id, w->tvm_count * sizeof(w->tvm_id[0]));
+    twin->tvm_count = w->tvm_count;
+    twin->step = w->step;
+    twin->device_reached = w->device_reached;
+    twin->overrun = w->overrun;
+    w->twin_copied = w->twin_stale = true;
+    w->past_count = 0;
+}
+
+void ni_before(struct world *w, uint32_t h, const struct trace_op *op)
+{
+    struct ni_state *n = w->ni;
+    const struct monitor *monitor = w->machine->monitor;
+
+    n->was_guest = machine_in_guest(w->machine, h);
+    if (!w->twin_runs && !w->twin_copied && may_begin(w, h, op))
+        copy_world(w);
+    if (!w->twin_runs || !n->was_guest)
         return; /* only what a guest's registers held is asked for */
-    memcpy(w->ni_x[0], w->machine->hart[h].x, sizeof(w->ni_x[0]));
-    memcpy(w->ni_x[1], w->twin->machine->hart[h].x, sizeof(w->ni_x[1]));
+    memcpy(n->x[0], w->machine->hart[h].x, sizeof(n->x[0]));
+    memcpy(n->x[1], w->twin->machine->hart[h].x, sizeof(n->x[1]));
+    n->tvm = monitor->tvm[monitor->hart[h].tvm_slot % MONITOR_MAX_TVMS].id;
+    n->vcpu = monitor->hart[h].vcpu_id;
+    n->frame = monitor->hart[h].vcpu_frame.index;
 }
 
 /* --- what a guest shows on purpose ------------------------------------------------------------------------------ */
@@ -48,14 +97,14 @@ static bool guest_showed(const struct world *w, const struct step_result *mine, 
     uint64_t mask = UINT64_MAX;
 
     if (mine->scause != CAUSE_STORE_FAULT)
-        return w->ni_x[0][A0 + i] == one && w->ni_x[1][A0 + i] == other;
+        return w->ni->x[0][A0 + i] == one && w->ni->x[1][A0 + i] == other;
     unsigned size = (unsigned)(mine->htinst >> HTINST_SIZE_SHIFT) & HTINST_SIZE_MASK;
     if (i != 0)
         return false;
     if (size < 3)
         mask = (UINT64_C(1) << (8u << size)) - 1;
     for (unsigned r = 1; r < 32; r++)
-        if ((w->ni_x[0][r] & mask) == one && (w->ni_x[1][r] & mask) == other)
+        if ((w->ni->x[0][r] & mask) == one && (w->ni->x[1][r] & mask) == other)
             return true;
     return false;
 }
@@ -168,12 +217,12 @@ static void compare_rest(struct world *w, uint32_t h)
         leak(w, "ni-way", "reset", h, 0, m->halted, t->halted);
 }
 
-static void compare(struct world *w, uint32_t h, const struct step_result *mine, const struct step_result *twin)
+static void compare(struct world *w, uint32_t h, const struct trace_op *op, const struct step_result *mine,
+                    const struct step_result *twin)
 {
     struct step_result one = *mine;
     struct step_result other = *twin;
 
-    ni_host_left(w, h);
     /* The twin's machine found the monitor out of its rules where this one did not: its way depends on a secret. */
     if (w->twin->machine->violation.kind != w->machine->violation.kind)
         leak(w, "ni-way", "violation", h, 0, w->machine->violation.kind, w->twin->machine->violation.kind);
@@ -186,7 +235,7 @@ static void compare(struct world *w, uint32_t h, const struct step_result *mine,
     if (!w->finding.found)
         compare_rest(w, h);
     if (!w->finding.found)
-        ni_host_after(w, h, w->ni_guest, mine, twin);
+        ni_guest_after(w, h, op, mine, twin);
 }
 
 /* --- the twin's steps ------------------------------------------------------------------------------------------- */
@@ -207,11 +256,23 @@ static bool remember(struct world *w, const struct trace_op *op)
     return true;
 }
 
+/* The twin performs `op`, its host having other values of its own. */
+static void twin_step(struct world *w, uint32_t h, const struct trace_op *op, struct step_result *result)
+{
+    struct trace_op changed;
+
+    op = ni_host_plant(w, h, op, &changed);
+    world_step(w->twin, op, result);
+    ni_host_take_back(w);
+}
+
 static void catch_up(struct world *w)
 {
-    w->twin_runs = true;
+    if (!w->twin_copied && w->twin_stale)
+        world_reset(w->twin);
+    w->twin_runs = w->twin_stale = true;
     for (uint32_t i = 0; i < w->past_count; i++)
-        world_step(w->twin, &w->past[i], NULL);
+        twin_step(w, w->past[i].hart % w->machine->config.harts, &w->past[i], NULL);
     w->past_count = 0;
 }
 
@@ -225,15 +286,34 @@ void ni_step(struct world *w, uint32_t h, const struct trace_op *op, const struc
             return;
         catch_up(w);
     }
-    ni_host_before(w, h, op);
-    world_step(w->twin, op, &twin);
-    compare(w, h, mine, &twin);
+    twin_step(w, h, op, &twin);
+    compare(w, h, op, mine, &twin);
+}
+
+/* --- life ----------------------------------------------------------------------------------------------------------- */
+
+bool ni_create(struct world *w)
+{
+    w->ni = calloc(1, sizeof(*w->ni));
+    w->twin->is_twin = true;
+    memory_window_vary(w->twin->machine, NI_HOST_SECRET);
+    return w->ni != NULL;
+}
+
+void ni_destroy(struct world *w)
+{
+    free(w->ni);
 }
 
 void ni_reset(struct world *w)
 {
-    if (w->twin_runs)
-        world_reset(w->twin);
-    w->twin_runs = false;
+    struct ni_state *n = w->ni;
+
+    w->twin_runs = w->twin_copied = false;
     w->past_count = 0;
+    memset(n->planted, 0, sizeof(n->planted));
+    n->words = 0;
+    n->gprs_at = NULL;
+    n->was_guest = n->unsure = n->forgot = false;
+    n->vcpus = 0;
 }

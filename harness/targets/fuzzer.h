@@ -9,8 +9,19 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "harness/machine/sanitize.h"
+
 /* What a target provides. Returns 0; ends the process with abort() when it found something. */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+/*
+ * The first thing a target does with its input. libFuzzer says by itself that an input is written; the AFL++ driver, which no
+ * sanitizer watches, does not, and MemorySanitizer would blame the first look at it.
+ */
+static inline void fuzzer_takes(const uint8_t *data, size_t size)
+{
+    sanitize_written(data, size);
+}
 
 /* Called once before the first input. */
 int LLVMFuzzerInitialize(int *argc, char ***argv);

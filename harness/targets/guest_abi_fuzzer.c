@@ -132,6 +132,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
+    fuzzer_takes(data, size);
     trace_decode_any(&input, data, size);
     compose(&full, &input);
     if (!acting_run(world, &full))

@@ -43,6 +43,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
+    fuzzer_takes(data, size);
     trace_decode_any(&trace, data, size);
     trace_drop_schedule(&trace);
     bool usual = is_usual(&trace);

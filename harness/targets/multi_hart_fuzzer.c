@@ -79,6 +79,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
+    fuzzer_takes(data, size);
     read_trace(&trace, data, size);
     struct schedule_decisions decisions = interleave_decisions(&trace);
     struct interleave *i = machines[trace.harts];

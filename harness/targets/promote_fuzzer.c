@@ -191,6 +191,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
+    fuzzer_takes(data, size);
     struct input in = {.at = data, .left = size};
     uint8_t choice = (uint8_t)take(&in, 1);
     bool large = choice >= 248;

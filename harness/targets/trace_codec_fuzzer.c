@@ -164,6 +164,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
+    fuzzer_takes(data, size);
     read_strictly(data, size);
     read_text(data, size);
     trace_decode(&first, data, size);

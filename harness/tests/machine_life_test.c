@@ -159,6 +159,76 @@ static void reset_brings_back_everything(void)
     machine_destroy(m);
 }
 
+/* A guest runs on hart 0, interrupts, input and time are on their way, and `frame` of either memory was written. */
+static uint64_t in_the_middle(struct machine *m, uint32_t frame)
+{
+    const uint64_t word = 0x1122334455667788 + frame;
+    uint64_t id = host_build_tvm(m);
+
+    machine_poke(m, HOST(frame), &word, 8);
+    machine_poke(m, WINDOW(frame), &word, 8);
+    machine_advance(m, 100 * frame);
+    machine_set_pending(m, 1, 9, true);
+    machine_race_word(m, 1, HOST(1), frame);
+    m->input[0] = (uint8_t)frame;
+    m->input_len = 1;
+    CHECK_EQ(sbi(m, 0, SBI_EID_DBCN, 2, 'a', 0, 0, 0, 0, 0).error, SBI_SUCCESS);
+    CHECK(host_run(m, 0, id));
+    m->hart[0].x[5] = word;
+    return id;
+}
+
+/* The guest stores, and leaves for what it does not have; the TVM goes, and another one takes its place. */
+static uint64_t goes_on(struct machine *m, uint64_t id)
+{
+    CHECK(machine_access(m, 0, GUEST_BASE + 8, ACCESS_STORE, 8, 77).ok);
+    struct access_result r = machine_access(m, 0, GUEST_BASE + 0x1018, ACCESS_LOAD, 8, 0);
+    CHECK(!r.ok);
+    CHECK_EQ(machine_trap(m, 0, &r.trap), TAKEN_BY_MONITOR);
+    CHECK_EQ(covh(m, 0, 8, id, 0, 0).error, SBI_SUCCESS);
+    CHECK_EQ(covh(m, 0, 2, WINDOW(0), FRAMES_CONVERTED, 0).error, SBI_SUCCESS);
+    CHECK(host_build_tvm(m) > id);
+    CHECK_EQ(m->violation.kind, VIOLATION_NONE);
+    return machine_state_hash(m);
+}
+
+static void a_copy_is_what_the_other_machine_is(void)
+{
+    struct machine *m = host_machine(2, 7);
+    struct machine *copy = host_machine(2, 7);
+    struct machine *other = host_machine(2, 8);
+    const uint32_t *frames;
+    uint64_t fresh = machine_state_hash(m);
+
+    disturb(copy);
+    uint64_t id = in_the_middle(m, 900);
+    CHECK(machine_copy(copy, m));
+    CHECK_EQ(machine_state_hash(copy), machine_state_hash(m));
+    CHECK_EQ(machine_dirty_frames(copy), machine_dirty_frames(m));
+    CHECK_EQ(machine_changes(copy, &frames), 0);
+    CHECK(memcmp(copy->window, m->window, (size_t)4096 * m->config.window_pages) == 0);
+    CHECK(memcmp(copy->host_ram, m->host_ram, (size_t)4096 * m->config.host_pages) == 0);
+
+    /* It lives on by itself, and both go the same way. */
+    uint64_t before = machine_state_hash(m);
+    uint64_t after = goes_on(copy, id);
+    CHECK_EQ(machine_state_hash(m), before);
+    CHECK_EQ(goes_on(m, id), after);
+
+    /* Either goes back to the beginning. */
+    machine_reset(copy);
+    CHECK_EQ(machine_state_hash(copy), fresh);
+    CHECK(memcmp(copy->window, other->window, 4096) != 0);
+    machine_reset(m);
+    CHECK(memcmp(copy->window, m->window, (size_t)4096 * m->config.window_pages) == 0);
+
+    CHECK(!machine_copy(copy, other));
+    CHECK_EQ(machine_state_hash(copy), fresh);
+    machine_destroy(m);
+    machine_destroy(copy);
+    machine_destroy(other);
+}
+
 /* Each piece of a hart counts, and what was written back does not. */
 static void the_hash_sees_the_harts(void)
 {
@@ -289,6 +359,7 @@ int main(void)
     tvm_lives(m);
     machine_destroy(m);
     reset_brings_back_everything();
+    a_copy_is_what_the_other_machine_is();
     bad_configurations_are_refused();
     changes_are_listed();
     the_hash_sees_the_whole_monitor();

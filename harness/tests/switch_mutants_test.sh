@@ -79,6 +79,10 @@ expect 5 'LR/SC reservation' 'reservation survives' --drop-sc --return hal_lock 
 expect 5 'secrets left behind: stack of the hart: 0x' 'the stack is not wiped' --drop-wipe
 expect 5 'wiped stack: the stack is wiped where no guest left' 'every call wipes' --nop trap_leave+8
 
+# Two values that are both right: one run alone shows nothing, whatever it is compared with.
+expect 0 ' 0 violations' 'a leak that no single run shows' --leak-fcsr --runs 5000 --pairs 0
+expect 5 'two runs compared: pmpaddr15: .*: runs 0 and 1 of group 0 (8 times' 'that leak, in two runs' --leak-fcsr
+
 # What a guest must not carry over, and what the host must be told.
 expect 5 '^violation: ' 'the guest context is not set up again' --return vcpu_normalise
 expect 5 'exit record' 'no exit record' --return exit_record_apply
