@@ -40,6 +40,7 @@ struct ni_registers {
     uint64_t f[32];
     uint64_t v[NI_VECTOR_WORDS];
     uint64_t fcsr;
+    uint64_t vs[2]; /* vsscratch, vstval */
 };
 
 /* A vCPU that has left its hart at least once. */
