@@ -98,8 +98,9 @@ static void check_host(struct world *w, uint32_t h, const struct world_image *ow
 
     for (unsigned i = 1; i < 32; i++)
         check_word(w, h, hart->x[i], own->x[i], "x", i);
-    for (unsigned i = 0; i < 32; i++)
-        check_word(w, h, hart->f[i], own->f[i], "f", i);
+    if (memcmp(hart->f, own->f, sizeof(hart->f)) != 0) /* as a rule nothing but a0 and a1 is new */
+        for (unsigned i = 0; i < 32; i++)
+            check_word(w, h, hart->f[i], own->f[i], "f", i);
     if (memcmp(hart->v, own->vector.v, sizeof(hart->v)) == 0)
         return;
     for (unsigned i = 0; i < 32; i++) {
