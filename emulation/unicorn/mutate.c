@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "emulation/unicorn/csr_model.h"
+#include "emulation/unicorn/transfer.h"
 
 #define INSN_NOP 0x00000013u
 #define INSN_C_NOP 0x0001u
@@ -15,12 +16,6 @@
 #define C_SDSP_ZERO_MASK 0xe07fu
 #define INSN_RET 0x00008067u
 #define INSN_CSRW 0x00001073u
-
-#define OPCODE_LOAD 0x03u
-#define OPCODE_STORE 0x23u
-#define OPCODE_LOAD_FP 0x07u
-#define OPCODE_STORE_FP 0x27u
-#define DOUBLE_WORD 3u
 
 /* --- instructions in the image ---------------------------------------------------------------------------------- */
 
@@ -46,11 +41,6 @@ static uint32_t fetch(const struct firmware_image *fw, uint64_t pc)
     return word;
 }
 
-static unsigned length_of(uint32_t insn)
-{
-    return (insn & 3) == 3 ? 4 : 2;
-}
-
 static void replace(struct firmware_image *fw, uint64_t pc, uint32_t insn)
 {
     uint8_t bytes[4];
@@ -61,47 +51,6 @@ static void replace(struct firmware_image *fw, uint64_t pc, uint32_t insn)
 static void make_nop(struct firmware_image *fw, uint64_t pc)
 {
     replace(fw, pc, length_of(fetch(fw, pc)) == 4 ? INSN_NOP : INSN_C_NOP);
-}
-
-/* A 64-bit load or store of one register, as far as mutations care. */
-struct transfer {
-    uint32_t opcode; /* OPCODE_LOAD, OPCODE_STORE, OPCODE_LOAD_FP or OPCODE_STORE_FP; 0 for anything else */
-    unsigned reg, base;
-    uint32_t offset;
-};
-
-/* Compressed forms with a base register: c.ld, c.sd, c.fld, c.fsd. */
-static struct transfer decode_compressed(uint32_t insn)
-{
-    static const uint32_t opcodes[8] = {
-        [1] = OPCODE_LOAD_FP, [3] = OPCODE_LOAD, [5] = OPCODE_STORE_FP, [7] = OPCODE_STORE};
-    struct transfer t = {.opcode = (insn & 3) == 0 ? opcodes[insn >> 13 & 7] : 0};
-    t.reg = 8 + (insn >> 2 & 7);
-    t.base = 8 + (insn >> 7 & 7);
-    t.offset = (insn >> 10 & 7) << 3 | (insn >> 5 & 3) << 6;
-    return t;
-}
-
-static struct transfer decode_transfer(uint32_t insn)
-{
-    if (length_of(insn) == 2)
-        return decode_compressed(insn);
-    struct transfer t = {.opcode = insn & 0x7f, .base = insn >> 15 & 31};
-    bool load = t.opcode == OPCODE_LOAD || t.opcode == OPCODE_LOAD_FP;
-    bool store = t.opcode == OPCODE_STORE || t.opcode == OPCODE_STORE_FP;
-    if ((!load && !store) || (insn >> 12 & 7) != DOUBLE_WORD)
-        return (struct transfer){0};
-    t.reg = load ? insn >> 7 & 31 : insn >> 20 & 31;
-    t.offset = load ? insn >> 20 : (insn >> 25 << 5 | (insn >> 7 & 31));
-    return t;
-}
-
-static uint32_t encode_transfer(const struct transfer *t)
-{
-    uint32_t common = t->opcode | DOUBLE_WORD << 12 | t->base << 15;
-    if (t->opcode == OPCODE_LOAD || t->opcode == OPCODE_LOAD_FP)
-        return common | t->reg << 7 | t->offset << 20;
-    return common | t->reg << 20 | (t->offset & 31) << 7 | t->offset >> 5 << 25;
 }
 
 /* --- places ----------------------------------------------------------------------------------------------------- */
