@@ -120,7 +120,8 @@ static bool guest_instruction(const struct world *w, uint32_t slot, const struct
 
 bool pending_instruction(const struct world *w, uint32_t h, const struct entry *e, uint32_t *insn)
 {
-    return guest_instruction(w, w->oracle_state->running_slot[h] % MONITOR_MAX_TVMS, e, insn);
+    /* Where a trace made the fetch fail there is nothing to go by, for the monitor neither: the guest tries again. */
+    return w->failed == NULL && guest_instruction(w, w->oracle_state->running_slot[h] % MONITOR_MAX_TVMS, e, insn);
 }
 
 /* The access behind a fault: as mtinst describes it, or as the instruction in memory says. */
