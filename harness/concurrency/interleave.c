@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "harness/concurrency/quiet.h"
+#include "monitor/core/tvm.h"
 
 #define TURNS_PER_AUDIT 16u
 
@@ -97,6 +98,18 @@ static void watch_fences(const struct interleave *i, const struct trace_op *op, 
     }
 }
 
+/*
+ * Is the vCPU still on the hart? An exit takes it off within the lock of its slot and writes that into struct hart behind
+ * it: in between the guest runs there no more, and nobody has to ask the hart for a fence.
+ */
+static bool on_hart(const struct machine *m, uint32_t h, const struct fence_watch *watch)
+{
+    uint64_t frame = m->monitor->tvm[watch->tvm_slot].frame.index;
+    const struct tvm *t = (const void *)machine_peek(m, MACHINE_WINDOW_BASE + frame * PAGE_SIZE, sizeof(struct tvm));
+
+    return t != NULL && t->vcpu[watch->vcpu_id].state == VCPU_RUNNING && t->vcpu[watch->vcpu_id].hart == h;
+}
+
 /* Is what was to be fenced on the hart still there? Else the hart has forgotten everything on the way. */
 static bool still_there(const struct machine *m, uint32_t h, bool guest, const struct fence_watch *watch)
 {
@@ -104,7 +117,8 @@ static bool still_there(const struct machine *m, uint32_t h, bool guest, const s
 
     if (!guest)
         return runs(m, h);
-    return machine_in_guest(m, h) && target->tvm_slot == watch->tvm_slot && target->vcpu_id == watch->vcpu_id;
+    return machine_in_guest(m, h) && target->tvm_slot == watch->tvm_slot && target->vcpu_id == watch->vcpu_id &&
+           on_hart(m, h, watch);
 }
 
 /* A remote fence is over when it returns: every target that ran all the time has fenced since it began. */
