@@ -102,27 +102,22 @@ static void keep_a_frame(struct world *w, const struct machine_event *event)
     w->machine->monitor->page[KIT_SPARE] = (struct page_record){.state = PAGE_TABLE_POOL, .link = CONF_PAGE_NONE};
 }
 
-static struct tvm *object_at(struct world *w, uint32_t base)
-{
-    return (struct tvm *)(void *)(w->machine->window + (size_t)(base + KIT_STATE) * PAGE_SIZE);
-}
-
 static void keep_a_region(struct world *w, const struct machine_event *event)
 {
     (void)event;
-    object_at(w, 0)->region_count--;
+    kit_tvm(w, 0)->region_count--;
 }
 
 static void use_up_a_table(struct world *w, const struct machine_event *event)
 {
     (void)event;
-    object_at(w, 0)->pool_count--;
+    kit_tvm(w, 0)->pool_count--;
 }
 
 static void keep_a_vcpu(struct world *w, const struct machine_event *event)
 {
     (void)event;
-    object_at(w, 0)->vcpu[1].state = VCPU_STOPPED;
+    kit_tvm(w, 0)->vcpu[1].state = VCPU_STOPPED;
 }
 
 static void succeed(struct world *w, const struct machine_event *event)

@@ -3,30 +3,13 @@
  * NI sees a secret of the guest wherever it gets to the host, and nothing else: each way out is opened once, in both
  * worlds alike, as a broken monitor would open it.
  */
-#include "harness/oracles/ni.h"
-#include "harness/tests/oracle_kit.h"
+#include "harness/tests/ni_kit.h"
 
 #define SECRET_REGISTER 5u /* one that carries a marker */
 
 static uint64_t secret_of(const struct world *w)
 {
     return marker_value(w->tvm_id[0], 0, SECRET_REGISTER) ^ (w->is_twin ? NI_REGISTER_SECRET : 0);
-}
-
-/* What leaks in a world when the monitor leaves. */
-static void (*way_out)(struct world *w, uint32_t hart);
-
-static void leak_in_both(struct world *w, const struct machine_event *event)
-{
-    way_out(w, event->hart);
-}
-
-static void twin_event(void *data, const struct machine_event *event)
-{
-    struct world *twin = data;
-
-    if (event->kind == EVENT_LEAVE_MONITOR)
-        way_out(twin, event->hart);
 }
 
 static void by_register(struct world *w, uint32_t hart)
@@ -84,13 +67,9 @@ static void leak_is_found(void (*way)(struct world *w, uint32_t hart), const cha
     struct world *w = kit_world_of(2, ORACLE_NI);
 
     kit_run(w, 0, kit_runnable(w, 0));
-    CHECK_CLEAN(w);
-    way_out = way;
-    sabotage_at_leave(w, leak_in_both);
-    w->twin->machine->on_event = twin_event;
-    w->twin->machine->event_data = w->twin;
+    watch(w, way);
     kit_op(w, 0, OP_GUEST_WFI, 0, 0, 0, 0);
-    sabotage_end(w);
+    unwatch(w);
     CHECK_FINDING(w, ORACLE_NI, S0_CONFIDENTIALITY, property);
     world_destroy(w);
 }
