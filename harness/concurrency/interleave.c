@@ -104,8 +104,7 @@ static void watch_fences(const struct interleave *i, const struct trace_op *op, 
  */
 static bool on_hart(const struct machine *m, uint32_t h, const struct fence_watch *watch)
 {
-    uint64_t frame = m->monitor->tvm[watch->tvm_slot].frame.index;
-    const struct tvm *t = (const void *)machine_peek(m, MACHINE_WINDOW_BASE + frame * PAGE_SIZE, sizeof(struct tvm));
+    const struct tvm *t = machine_tvm_object(m, watch->tvm_slot);
 
     return t != NULL && t->vcpu[watch->vcpu_id].state == VCPU_RUNNING && t->vcpu[watch->vcpu_id].hart == h;
 }

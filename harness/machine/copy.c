@@ -51,17 +51,6 @@ static void copy_monitor(struct machine *to, const struct machine *from)
     }
 }
 
-static void copy_harts(struct machine *to, const struct machine *from)
-{
-    size_t harts = to->config.harts;
-
-    memcpy(to->hart, from->hart, harts * sizeof(to->hart[0]));
-    memcpy(to->taken, from->taken, harts * sizeof(to->taken[0]));
-    memcpy(to->private->hart, from->private->hart, harts * sizeof(to->private->hart[0]));
-    memcpy(to->msip, from->msip, sizeof(to->msip));
-    memcpy(to->locks_held, from->locks_held, sizeof(to->locks_held));
-}
-
 /* Is it the linked monitor that runs, one hart after the other, and none at this moment? */
 static bool at_rest(const struct machine *m)
 {
@@ -83,21 +72,10 @@ bool machine_copy(struct machine *to, const struct machine *from)
         return false;
     copy_frames(to, from);
     copy_monitor(to, from);
-    copy_harts(to, from);
-    memcpy(to->iopmpcfg, from->iopmpcfg, sizeof(to->iopmpcfg));
-    memcpy(to->iopmpaddr, from->iopmpaddr, sizeof(to->iopmpaddr));
-    to->time = from->time;
-    to->halted = from->halted;
-    to->reset_type = from->reset_type;
-    to->reset_reason = from->reset_reason;
-    to->reset_count = from->reset_count;
-    to->steps = from->steps;
-    to->violation = from->violation;
+    machine_take_state(to, from, f->hart);
+    memcpy(to->taken, from->taken, to->config.harts * sizeof(to->taken[0]));
     memcpy(t->raced, f->raced, f->raced_count * sizeof(t->raced[0]));
     t->raced_count = f->raced_count;
-    memcpy(to->console, from->console, from->console_len);
-    to->console_len = from->console_len;
-    to->console_total = from->console_total;
     memcpy(to->input, from->input, from->input_len);
     to->input_len = from->input_len;
     to->input_pos = from->input_pos;

@@ -176,6 +176,12 @@ void memory_restore(struct machine *m);
  */
 void memory_window_vary(struct machine *m, uint64_t bits);
 
+/*
+ * Registers of all harts (`hart`: what of them is private), devices, counters and console become those of `was`, which has as many
+ * harts. Memory, the monitor, races that were prepared and input of the console are left to the caller.
+ */
+void machine_take_state(struct machine *m, const struct machine *was, const struct hart_private *hart);
+
 /* Contents of frame `n` now and at the snapshot. */
 uint8_t *memory_frame(const struct machine *m, uint32_t frame);
 const uint8_t *memory_frame_at_boot(const struct machine *m, uint32_t frame);

@@ -222,19 +222,15 @@ void machine_destroy(struct machine *m)
     free(m);
 }
 
-void machine_reset(struct machine *m)
+void machine_take_state(struct machine *m, const struct machine *was, const struct hart_private *hart)
 {
-    struct machine_private *p = m->private;
-    const struct machine *was = p->at_boot;
     size_t harts = m->config.harts;
 
-    memory_restore(m);
     memcpy(m->hart, was->hart, harts * sizeof(m->hart[0]));
-    memcpy(p->hart, p->hart_at_boot, harts * sizeof(p->hart[0]));
+    memcpy(m->private->hart, hart, harts * sizeof(*hart));
     memcpy(m->msip, was->msip, sizeof(m->msip));
     memcpy(m->iopmpcfg, was->iopmpcfg, sizeof(m->iopmpcfg));
     memcpy(m->iopmpaddr, was->iopmpaddr, sizeof(m->iopmpaddr));
-    p->raced_count = 0;
     memcpy(m->locks_held, was->locks_held, sizeof(m->locks_held));
     m->time = was->time;
     m->halted = was->halted;
@@ -242,11 +238,20 @@ void machine_reset(struct machine *m)
     m->reset_reason = was->reset_reason;
     m->reset_count = was->reset_count;
     m->steps = was->steps;
-    m->in_monitor = 0;
     m->violation = was->violation;
     memcpy(m->console, was->console, was->console_len);
     m->console_len = was->console_len;
     m->console_total = was->console_total;
+}
+
+void machine_reset(struct machine *m)
+{
+    struct machine_private *p = m->private;
+
+    memory_restore(m);
+    machine_take_state(m, p->at_boot, p->hart_at_boot);
+    p->raced_count = 0;
+    m->in_monitor = 0;
     m->input_len = 0;
     m->input_pos = 0;
     if (p->port != NULL)

@@ -340,6 +340,9 @@ bool machine_is_window(const struct machine *m, uint64_t pa, uint64_t len);
 /* Direct pointer to physical memory, or NULL when [pa, pa+len) is not within one RAM range. No dirty tracking: read only. */
 const uint8_t *machine_peek(const struct machine *m, uint64_t pa, uint64_t len);
 
+/* The monitor's object of the TVM in `slot`, where the slot says it is; NULL when that is not in the window. */
+const struct tvm *machine_tvm_object(const struct machine *m, uint32_t slot);
+
 /* Read physical memory, which other harts may be writing meanwhile. False if not RAM. */
 bool machine_read(const struct machine *m, uint64_t pa, void *dst, uint64_t len);
 

@@ -15,6 +15,7 @@
 
 #include "harness/machine/internal.h"
 #include "harness/machine/sanitize.h"
+#include "monitor/core/tvm.h"
 
 #define HOLE_BYTES 65536u
 
@@ -243,6 +244,13 @@ const uint8_t *machine_peek(const struct machine *m, uint64_t pa, uint64_t len)
     if (machine_is_window(m, pa, len))
         return m->window + (pa - MACHINE_WINDOW_BASE);
     return NULL;
+}
+
+const struct tvm *machine_tvm_object(const struct machine *m, uint32_t slot)
+{
+    uint64_t frame = m->monitor->tvm[slot].frame.index;
+
+    return (const void *)machine_peek(m, MACHINE_WINDOW_BASE + frame * PAGE_SIZE, sizeof(struct tvm));
 }
 
 bool machine_read(const struct machine *m, uint64_t pa, void *dst, uint64_t len)

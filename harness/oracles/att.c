@@ -189,13 +189,6 @@ static void promoted_config(const struct world *w, struct att_slot *s, const str
     }
 }
 
-static const struct tvm *object_of(const struct world *w, uint32_t slot)
-{
-    uint64_t base = MACHINE_WINDOW_BASE + (uint64_t)w->machine->monitor->tvm[slot].frame.index * PAGE_SIZE;
-
-    return (const void *)machine_peek(w->machine, base, sizeof(struct tvm));
-}
-
 static void follow_call(struct world *w, const struct host_call *call)
 {
     const uint64_t *a = call->args;
@@ -206,7 +199,7 @@ static void follow_call(struct world *w, const struct host_call *call)
         return;
     uint32_t slot = (uint32_t)(s - w->oracle_state->att->slot);
     w->oracle_state->att->used |= UINT64_C(1) << slot;
-    const struct tvm *t = object_of(w, slot);
+    const struct tvm *t = machine_tvm_object(w->machine, slot);
     if (made)
         *s = (struct att_slot){.id = call->value};
     if (call->id == CALL_covh_add_tvm_measured_pages)
@@ -233,7 +226,7 @@ void att_after(struct world *w)
     for (uint64_t live = records_live_slots(w); live != 0; live &= live - 1) {
         uint32_t i = (uint32_t)__builtin_ctzll(live);
         const struct att_slot *s = &w->oracle_state->att->slot[i];
-        const struct tvm *t = m->tvm[i].id != s->id ? NULL : object_of(w, i);
+        const struct tvm *t = m->tvm[i].id != s->id ? NULL : machine_tvm_object(w->machine, i);
         if (t == NULL)
             continue;
         if (memcmp(t->pages.value, s->pages, ATT_HASH_SIZE) != 0)

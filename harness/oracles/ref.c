@@ -269,13 +269,6 @@ static enum ref_tvm_state tvm_state(uint32_t state)
 }
 
 /* The object behind a slot, or NULL when the slot points nowhere: then OWN has more to say than REF. */
-static const struct tvm *tvm_object(const struct world *w, const struct tvm_slot *slot)
-{
-    uint64_t base = MACHINE_WINDOW_BASE + (uint64_t)slot->frame.index * REF_PAGE;
-
-    return (const void *)machine_peek(w->machine, base, sizeof(struct tvm));
-}
-
 static void compare_tvm(struct world *w, const struct tvm *t, const struct ref_tvm *mine)
 {
     for (uint32_t i = 0; i < REF_VCPUS; i++)
@@ -313,7 +306,8 @@ static void compare_tvms(struct world *w, bool everything, uint64_t id)
     uint32_t theirs = 0;
     uint32_t mine = (uint32_t)__builtin_popcountll(r->live);
     for (uint64_t live = records_live_slots(w); live != 0; live &= live - 1) {
-        const struct tvm_slot *slot = &m->tvm[__builtin_ctzll(live)];
+        uint32_t i = (uint32_t)__builtin_ctzll(live);
+        const struct tvm_slot *slot = &m->tvm[i];
         theirs++;
         const struct ref_tvm *t = ref_tvm_by_id(r, slot->id);
         if (t == NULL || t->state != tvm_state(slot->state)) {
@@ -322,7 +316,7 @@ static void compare_tvms(struct world *w, bool everything, uint64_t id)
         }
         if (slot->running != t->running)
             disagree(w, "running", "vCPUs on harts of TVM", slot->id, slot->running, t->running);
-        const struct tvm *object = everything || slot->id == id ? tvm_object(w, slot) : NULL;
+        const struct tvm *object = everything || slot->id == id ? machine_tvm_object(w->machine, i) : NULL;
         if (object != NULL)
             compare_tvm(w, object, t);
     }
@@ -367,7 +361,7 @@ static void follow_new_tvm(struct world *w, uint64_t id)
         if (m->tvm[i].state == TVM_ABSENT || m->tvm[i].id != id)
             continue;
         struct ref_tvm *t = &r->tvm[index];
-        const struct tvm *object = tvm_object(w, &m->tvm[i]);
+        const struct tvm *object = machine_tvm_object(w->machine, i);
         ref_tvm_clear(t);
         r->live |= UINT64_C(1) << index;
         t->state = REF_RUNNABLE;
@@ -416,7 +410,7 @@ static uint32_t vcpu_state_now(const struct world *w, const struct ref_tvm *t, u
     const struct monitor *m = w->machine->monitor;
 
     for (uint32_t i = 0; i < MONITOR_MAX_TVMS; i++) {
-        const struct tvm *object = m->tvm[i].id == t->id ? tvm_object(w, &m->tvm[i]) : NULL;
+        const struct tvm *object = m->tvm[i].id == t->id ? machine_tvm_object(w->machine, i) : NULL;
         if (object != NULL)
             return vcpu_state(object->vcpu[vcpu].state);
     }
