@@ -83,11 +83,16 @@ void ni_memory_take_back(struct world *w)
     }
 }
 
-/* Right before and right behind what is taken. */
+/*
+ * Right before and right behind what is taken, in words of their own: another core's store to a word of what is taken
+ * (machine_race_word) is to be all of the word that it changes, or none of it.
+ */
 static void plant_around(struct world *w, uint64_t address, uint64_t len)
 {
-    plant(w, address - sizeof(uint64_t));
-    plant(w, address + len);
+    const uint64_t bytes = sizeof(uint64_t);
+
+    plant(w, (address & ~(bytes - 1)) - bytes);
+    plant(w, (address + len + bytes - 1) & ~(bytes - 1));
 }
 
 static void plant_mailbox(struct world *w, uint32_t h, const struct trace_op *op)
