@@ -240,7 +240,8 @@ static const struct cli_command commands[] = {
      "  --limit N         no run longer than N seconds of processor time, whatever the budget of its plant is\n"
      "  --jobs N          plants at a time (default 1)\n"
      "  --data FOLDER     where the figures are (default reports/scoreboard)\n"
-     "  --commit NAME     make the tables of this commit's figures (default: that with the most)\n"
+     "  --findings FOLDER for inputs that the clean monitor is accused with as well (default findings)\n"
+     "  --commit NAME     make the tables of this commit's figures (default: the newest of each plant)\n"
      "  --render          only make the tables again\n",
      cmd_scoreboard},
     {"switch", "[--mutants | --csrs] [options]", "replay trap entry and world switch of the linked firmware on Unicorn",

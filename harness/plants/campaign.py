@@ -103,6 +103,7 @@ class Campaign:
         self.only_engines = only_engines
         self.machine = rows.machine()
         self.failures = []
+        self.accused = []  # what the clean monitor was found to do as well
         self.by_seed = {}  # (plant, engine) that a seed alone showed: facts
         self.finished = self.total = 0
 
@@ -132,7 +133,8 @@ class Campaign:
               f"{row['cpu_seconds']:>8.2f} CPU s  {seen}{'  (derived)' if is_derived else ''}", file=sys.stderr, flush=True)
 
     def plant(self, plant):
-        """All missing runs of one plant. A plant that does not build is remembered, not recorded."""
+        """All missing runs of one plant. A plant that does not build is remembered, not
+        recorded, and so is a run whose finding the clean monitor shows as well: there is no figure for it."""
         tasks = self.missing(plant)
         if not tasks:
             return
@@ -143,6 +145,9 @@ class Campaign:
                     self.one(plant, source, task)
                     if self.bench.meter.stopped:
                         return
+            except engines.Accused as problem:
+                self.accused.append(f"{plant.id}: {problem}")
+                print(f"touchstone scoreboard: {plant.id}: {problem}", file=sys.stderr, flush=True)
             except (planting.BuildFailed, engines.EngineFailed) as problem:
                 self.failures.append(f"{plant.id}: {problem}")
                 print(f"touchstone scoreboard: {plant.id}: {problem}", file=sys.stderr, flush=True)

@@ -21,6 +21,7 @@ import subprocess
 
 import judging
 import planting
+import silence
 
 ENGINES = ("libfuzzer", "afl", "hunt", "interleave", "faults", "switch")
 SEEDLESS = ("faults", "switch")
@@ -35,6 +36,11 @@ FINDING = re.compile(r"^FINDING (\S+) (\S+) (\S+)\n(.*)$", re.M)
 
 class EngineFailed(Exception):
     """The engine did not do its work; the text says what it said last."""
+
+
+class Accused(Exception):
+    """What an engine found, the clean build shows as well: an oracle or the monitor is wrong, and no figure counts before
+    that is mended. The text says what was said and where the input is."""
 
 
 class Outcome:
@@ -90,10 +96,12 @@ def finding_of(text):
 
 
 class Bench:
-    """Runs engines. `seeds`: "corpora" or "none"; `env`: what the environment adds; `oracles`: of the hunt."""
+    """Runs engines. `seeds`: "corpora" or "none"; `env`: what the environment adds; `oracles`: of the hunt. `findings`: the
+    folder for inputs that the clean build objects to as well."""
 
-    def __init__(self, builder, build, meter):
+    def __init__(self, builder, build, meter, findings):
         self.builder = builder
+        self.findings = findings
         self.build = build  # folder of the clean build: mutator, seeds, switch_replay
         self.meter = meter
         self.corpora = os.path.join(builder.source, "corpora")
@@ -134,13 +142,15 @@ class Bench:
         outcome.limited |= done.limited
         return done
 
-    def innocent(self, words, folder, outcome):
-        """Withdraw when the clean build objects as well. The time is not the engine's."""
+    def innocent(self, words, reproducer, folder):
+        """Accused, with the input kept, when the clean build objects as well. The time is not the engine's."""
         done = self.meter.run(words, folder, FIXED_WORK_SECONDS, self.environment(folder, {"TOUCHSTONE_CANARY": ""}))
-        if done.code != 0:
-            said = (done.output or done.errors).strip().splitlines()
-            outcome.detected, outcome.oracle = False, None
-            outcome.text = f"the clean monitor is accused as well: {said[0] if said else done.code}"
+        if done.code == 0 or self.meter.stopped:
+            return
+        text = "\n".join((" ".join(words), (done.errors + done.output).strip()))
+        path = silence.keep_input(reproducer, self.findings, "clean-" + os.path.basename(words[0]), text + "\n")
+        said = re.search(r"^FINDING .*$", text, re.M)
+        raise Accused(f"the clean monitor is accused as well: {said.group(0) if said else done.code}; see {path}")
 
     @staticmethod
     def crashed(done, outcome):
@@ -174,7 +184,7 @@ class Bench:
                      if os.path.basename(name).startswith(("crash-", "leak-", "timeout-", "oom-"))]
         if artefacts:
             self.judge_text(done, outcome)
-            self.innocent([self.builder.clean_program(variant, target), artefacts[0]], folder, outcome)
+            self.innocent([self.builder.clean_program(variant, target), artefacts[0]], artefacts[0], folder)
         elif not done.limited and not self.meter.stopped:
             raise EngineFailed(f"libFuzzer ended with {done.code}: {done.errors.strip()[-200:]}")
 
@@ -194,7 +204,7 @@ class Bench:
             outcome.by_seed = True
             self.judge_text(done, outcome)
             if read:
-                self.innocent([clean, read[-1]], folder, outcome)
+                self.innocent([clean, read[-1]], read[-1], folder)
             return
         outcome.executions = len(seeds)
         if done.limited or self.meter.stopped:
@@ -229,7 +239,7 @@ class Bench:
         if crashes:
             again = self.meter.run([program, crashes[0]], folder, FIXED_WORK_SECONDS, env)
             self.judge_text(again, outcome)
-            self.innocent([clean, crashes[0]], folder, outcome)
+            self.innocent([clean, crashes[0]], crashes[0], folder)
 
     # ---------------------------------------------------------------- commands
 
@@ -256,7 +266,8 @@ class Bench:
             text = judging.sanitizer_text(done.errors) if said["property"] == "crash" else None
             outcome.found(said["oracle"], text or said["text"], said["property"], said.get("call"))
             if said.get("reproducer"):
-                self.innocent([self.builder.clean_program(variant), "run", "--any", said["reproducer"]], folder, outcome)
+                self.innocent([self.builder.clean_program(variant), "run", "--any", said["reproducer"]], said["reproducer"],
+                              folder)
 
     def interleave(self, plant, source, folder, seed, limit, settings, outcome):
         del settings
@@ -271,7 +282,7 @@ class Bench:
                 finding = said["finding"]
                 outcome.found(finding["oracle"], finding["text"], finding["property"], finding["call"])
                 self.innocent([self.builder.clean_program(variant), "interleave", "--trace", finding["file"], "--seed",
-                               str(finding["schedule_seed"]), "--rounds", "1"], folder, outcome)
+                               str(finding["schedule_seed"]), "--rounds", "1"], finding["file"], folder)
                 return
             if self.meter.stopped:
                 return

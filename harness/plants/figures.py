@@ -36,7 +36,8 @@ def of_engines(answer):
         facts = [tables.mark(tables.known_of(cells, name)) for name in ("reached", "triggered")]
         status = {None: "skipped", True: "passed", False: "failed"}[line["detected"]]
         lines.append({"cells": [line["id"], line["title"], line["predicted"], *facts,
-                                *(tables.told(cells[name]) if name in cells else "" for name in names)], "status": status})
+                                *(tables.told(cells[name], answer["measured"]["engines"]) if name in cells else ""
+                                  for name in names)], "status": status})
     notes = [tables.measured_on(answer, "engines").strip(),
              "A cell: oracle, executions / processor seconds until then, medians of the seeds that found it."]
     notes += [f"Predicted {line['predicted']}, budget {line['budget']} s: {line['detected']} of {line['measured']} measured "
@@ -77,14 +78,18 @@ def of_silence():
         entry = totals.setdefault((row["target"], row["engine"]), [0, 0.0, 0, 0])
         for place, value in enumerate((1, row["cpu_seconds"], row["executions"], row["findings"])):
             entry[place] += value
+    newest = {(row["target"], row["engine"]): row["commit"] for row in found}
+    still = {name: sum(row["findings"] for row in found if (row["target"], row["engine"], row["commit"]) == (*name, commit))
+             for name, commit in newest.items()}
     lines = [{"cells": [*name, entry[0], f"{entry[1]:.0f}", entry[2], entry[3]],
-              "status": "failed" if entry[3] else "passed"} for name, entry in sorted(totals.items())]
-    hours = sum(row["cpu_seconds"] for row in found) / 3600
+              "status": "failed" if still[name] else "passed"} for name, entry in sorted(totals.items())]
     commits = list(dict.fromkeys(row["commit"] for row in found))
-    notes = [f"{hours:.2f} processor hours in all, on {len(commits)} commits: {', '.join(commits)}."]
+    notes = [f"{silence.hours(found):.2f} processor hours in all, on {len(commits)} commits: {', '.join(commits)}.",
+             f"{silence.hours(silence.since_last_finding(found)):.2f} processor hours since the last finding. A line fails when "
+             "there are findings on the newest commit that it was measured on; each one that was mended has a regression trace."]
     return fragment.table("silence", "Log of silence", "How long was the real monitor attacked, with all oracles on, and what was found?",
                           "ci/silence", ["target", "engine", ">runs", ">CPU s", ">executions", ">findings"], lines,
-                          sum(row["findings"] for row in found), notes)
+                          sum(still.values()), notes)
 
 
 def of_reproduction(plants):
@@ -108,7 +113,7 @@ def main():
         made = [of_silence()] if os.path.exists(os.path.join(REPORTS, "silence.tsv")) else []
         made += [one for one in (of_reproduction(plants),) if one is not None]
         for table, make in (("engines", of_engines), ("oracles", of_oracles), ("generators", of_generators)):
-            if answer["measured"][table]["runs"]:
+            if answer["measured"][table]:
                 made.append(make(answer))
     except (rows.BadRows, silence.BadLog, reproduced.BadRecord, OSError, UnicodeDecodeError) as problem:
         print(f"figures.py: {problem}", file=sys.stderr)

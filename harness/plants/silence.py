@@ -100,6 +100,18 @@ def keep(path, base):
     return True
 
 
+def keep_input(path, folder, name, text):
+    """Keep an input that the real monitor was accused with, named by what is in it, and a text beside it. Returns its path."""
+    with open(path, "rb") as stream:
+        data = stream.read()
+    kept = os.path.join(folder, f"{name}-{hashlib.sha256(data).hexdigest()[:12]}")
+    suffix = ".tst" if data[:3] == b"TST" or not path.endswith(".trace") else ".trace"
+    if keep(path, kept + suffix):
+        with open(kept + ".txt", "w", encoding="utf-8") as stream:
+            stream.write(text)
+    return kept + suffix
+
+
 class Attack:
     def __init__(self, chosen, seed):
         self.build = chosen.build
@@ -129,12 +141,8 @@ class Attack:
         found = 0
         for name in sorted(os.listdir(artefacts)):
             if name.startswith(("crash-", "leak-", "timeout-", "oom-")):
-                path = os.path.join(artefacts, name)
-                with open(path, "rb") as stream:
-                    digest = hashlib.sha256(stream.read()).hexdigest()[:12]
-                base = os.path.join(self.findings, f"{target}-{digest}")
-                keep(path, base + ".tst")
-                keep(os.path.join(artefacts, "err.txt"), base + ".txt")
+                with open(os.path.join(artefacts, "err.txt"), encoding="utf-8", errors="replace") as stream:
+                    keep_input(os.path.join(artefacts, name), self.findings, target, stream.read())
                 found += 1
         if counts or found:
             shutil.rmtree(artefacts)
@@ -160,6 +168,16 @@ class Attack:
         return self.command(target) if target in COMMANDS else self.fuzzer(target)
 
 
+def hours(rows):
+    return sum(row["cpu_seconds"] for row in rows) / 3600
+
+
+def since_last_finding(rows):
+    """What came after the last run that found something: a finding that was mended begins the proof anew."""
+    last = max((place for place, row in enumerate(rows) if row["findings"]), default=-1)
+    return rows[last + 1:]
+
+
 def totals(rows):
     lines = {}
     for row in rows:
@@ -171,9 +189,9 @@ def totals(rows):
     print(f"{'target':<20} {'engine':<16} {'runs':>5} {'CPU s':>10} {'executions':>14} {'findings':>9}")
     for (target, engine), (runs, seconds, executions, found) in sorted(lines.items()):
         print(f"{target:<20} {engine:<16} {runs:>5} {seconds:>10.1f} {executions:>14} {found:>9}")
-    hours = sum(row["cpu_seconds"] for row in rows) / 3600
-    print(f"{hours:.2f} processor hours, {sum(row['executions'] for row in rows)} executions, "
-          f"{sum(row['findings'] for row in rows)} findings")
+    print(f"{hours(rows):.2f} processor hours, {sum(row['executions'] for row in rows)} executions, "
+          f"{sum(row['findings'] for row in rows)} findings; {hours(since_last_finding(rows)):.2f} processor hours since the "
+          "last finding")
 
 
 def arguments():

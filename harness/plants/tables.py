@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """From rows to tables: README.md for people, scoreboard.json for programs. Both are made from the rows alone.
 
-For each table the commit with the most rows counts, unless another is asked for; the tables name it, and the machine.
+Each plant is shown as of one commit per engine, or per plant where settings are compared with each other: the one with the
+most figures for it, the newest of those. The tables name the commits and machines, and mark what is not of the first one.
 What was not measured is said to be so, and what was missed is listed by name with the reason.
 """
 
@@ -26,13 +27,15 @@ counted. How to read, repeat and extend it: [harness/plants/README.md](../../har
 """
 
 
-def commit_of(results, table, wanted):
-    counts = {}
-    for row in results.of(set=table):
-        counts[row["commit"]] = counts.get(row["commit"], 0) + 1
+def newest_of(results, found, wanted):
+    """The rows of one commit: that with the most in `found`, the newest of those. `wanted`: a commit, or None for any."""
     if wanted is not None:
-        return wanted if wanted in counts else None
-    return max(counts, key=lambda name: (counts[name], list(counts).index(name))) if counts else None
+        return [row for row in found if row["commit"] == wanted]
+    commits = list(dict.fromkeys(row["commit"] for row in results.of()))
+    counts = [sum(row["commit"] == name for row in found) for name in commits]
+    best = max(counts, default=0)
+    newest = [name for name, count in zip(commits, counts) if count == best][-1:] if best else []
+    return [row for row in found if row["commit"] in newest]
 
 
 def median(numbers):
@@ -48,7 +51,7 @@ def cell_of(found, wanted):
         known = [row[name] for row in found if row[name] is not None]
         return any(known) if known else None
 
-    return {"runs": len(found), "wanted": wanted, "detections": len(hits), "reached": fact("reached"),
+    return {"commit": found[0]["commit"] if found else None, "runs": len(found), "wanted": wanted, "detections": len(hits), "reached": fact("reached"),
             "triggered": fact("triggered"), "oracle": first["oracle"] if first else None,
             "property": first["property"] if first else None,
             "executions": median([row["executions"] for row in hits]),
@@ -77,7 +80,7 @@ def engine_table(results, plants, commit):
         digest = rows.digest_of(plant.text)
         cells = {}
         for engine in engines.engines_of(plant):
-            found = results.of(set="engines", commit=commit, plant=plant.id, patch=digest, engine=engine)
+            found = newest_of(results, results.of(set="engines", plant=plant.id, patch=digest, engine=engine), commit)
             cells[engine] = cell_of(found, 1 if engine in engines.SEEDLESS else 3)
         measured = [cell for cell in cells.values() if cell["runs"]]
         hits = [cell for cell in measured if cell["detections"]]
@@ -95,8 +98,8 @@ def setting_table(results, plants, commit, table):
     for plant in plants:
         digest = rows.digest_of(plant.text)
         names = [task.setting for task in campaign.tasks_of(table, plant, 1, None)]
-        cells = {name: cell_of(results.of(set=table, setting=name, commit=commit, plant=plant.id, patch=digest), 1)
-                 for name in names}
+        found = newest_of(results, results.of(set=table, plant=plant.id, patch=digest), commit) if names else []
+        cells = {name: cell_of([row for row in found if row["setting"] == name], 1) for name in names}
         if cells:
             lines.append({"id": plant.id, "title": plant.header.get("Title"), "predicted": plant.header.get("Predicted", "-")[:1],
                           "settings": cells})
@@ -116,15 +119,25 @@ def summary_of(lines):
     return answer
 
 
+def sources_of(results, lines):
+    """Which commits and machines the lines show, most figures first."""
+    runs = {}
+    for line in lines:
+        for cell in (line.get("engines") or line.get("settings")).values():
+            if cell["runs"]:
+                runs[cell["commit"]] = runs.get(cell["commit"], 0) + cell["runs"]
+    return [{"commit": name, "runs": count, "machines": sorted({row["machine"] for row in results.of(commit=name)})}
+            for name, count in sorted(runs.items(), key=lambda pair: -pair[1])]
+
+
 def collected(data, plants, commit):
     """Everything as one object."""
-    answer = {"schema": "touchstone-scoreboard/1", "measured": {}}
+    answer = {"schema": "touchstone-scoreboard/2", "measured": {}}
     for table, results in data.items():
-        name = commit_of(results, table, commit)
-        machines = sorted({row["machine"] for row in results.of(set=table, commit=name)})
-        answer["measured"][table] = {"commit": name, "machines": machines, "runs": len(results.of(set=table, commit=name))}
-        lines = engine_table(results, plants, name) if table == "engines" else setting_table(results, plants, name, table)
+        lines = engine_table(results, plants, commit) if table == "engines" else \
+            setting_table(results, plants, commit, table)
         answer[table] = lines
+        answer["measured"][table] = sources_of(results, lines)
     answer["summary"] = summary_of(answer["engines"])
     return answer
 
@@ -146,10 +159,15 @@ def number(value):
     return "-" if value is None else f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
 
 
-def told(cell):
+def told(cell, sources):
     """A cell of plant x engine in a few words."""
     if not cell["runs"]:
         return "not measured"
+    place = [source["commit"] for source in sources].index(cell["commit"]) + 1
+    return told_figures(cell) + (f" [{place}]" if place > 1 else "")
+
+
+def told_figures(cell):
     if not cell["detections"]:
         return f"missed in {number(cell['limit'])} s ({cell['runs']} of {cell['wanted']} runs)"
     some = f", {cell['detections']} of {cell['runs']}" if cell["detections"] < cell["runs"] or cell["runs"] < cell["wanted"] else ""
@@ -157,10 +175,12 @@ def told(cell):
 
 
 def measured_on(answer, table):
-    facts = answer["measured"][table]
-    if not facts["runs"]:
+    sources = answer["measured"][table]
+    if not sources:
         return "Not measured.\n"
-    return f"Commit {facts['commit']}, {'; '.join(facts['machines'])}, {facts['runs']} runs.\n"
+    return "; ".join((f"[{place}] " if len(sources) > 1 else "") +
+                     f"Commit {source['commit']}, {', '.join(source['machines'])}, {source['runs']} runs"
+                     for place, source in enumerate(sources, 1)) + ".\n"
 
 
 def engines_text(answer):
@@ -179,7 +199,7 @@ def engines_text(answer):
         cells = line["engines"]
         reached, triggered = (mark(known_of(cells, name)) for name in ("reached", "triggered"))
         out.append(f"| {line['id']} | {line['title']} | {line['predicted']} | {reached} | {triggered} | "
-                   + " | ".join(told(cells[name]) if name in cells else "" for name in names) + " |")
+                   + " | ".join(told(cells[name], answer["measured"]["engines"]) if name in cells else "" for name in names) + " |")
     missed = [line for line in answer["engines"] if line["reason"]]
     out += ["", "### Missed", ""]
     out += [f"- {line['id']}, {line['title']}: {line['reason']}" for line in missed] or ["None."]

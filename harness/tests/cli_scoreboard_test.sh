@@ -76,6 +76,40 @@ says "$scratch/err" 'line 1: cut short' "it says so"
 holds "spoilt figures are left alone" test "$(cat "$data/engines.jsonl")" = '{"schema"'
 cp "$scratch/kept" "$data/engines.jsonl"
 
+# Each plant is shown as of the newest commit with figures for it, and what is not of the first one is marked.
+{ sed -n 's/"commit": "[^"]*"/"commit": "0123456789ab"/; /"O09"/p' "$scratch/kept"; cat "$scratch/kept"; } >"$data/engines.jsonl"
+score --render --patch "$scratch/Z00.patch"
+says "$data/README.md" '^Commit [^;]*, 2 runs\.$' "the newest figures count"
+sed -n 's/"commit": "[^"]*"/"commit": "0123456789ab"/; /"O09"/p; /"Z00"/p' "$scratch/kept" |
+    sed '/"Z00"/s/0123456789ab/ba9876543210/' >"$data/engines.jsonl"
+score --render --patch "$scratch/Z00.patch"
+says "$data/README.md" '^\[1\] Commit 0123456789ab, .*; \[2\] Commit ba9876543210, ' "both commits are named"
+says "$data/README.md" '^| Z00 .*missed in 1 s (1 of 3 runs) \[2\]' "a cell of the second one says so"
+score --render --patch "$scratch/Z00.patch" --commit 0123456789ab
+says "$data/README.md" '^| Z00 .* not measured | not measured | not measured' "a commit that was asked for stands alone"
+cp "$scratch/kept" "$data/engines.jsonl"
+
+# What the clean build is accused with as well is no figure: it ends the run, and the input is kept.
+printf 'TST1' >"$scratch/input"
+python3 - "$plants" "$scratch" <<'CODE' >"$scratch/out" 2>"$scratch/err"
+import os, sys, types
+sys.path.insert(0, sys.argv[1])
+sys.dont_write_bytecode = True
+import engines, meter
+tree = types.SimpleNamespace(source=sys.argv[2], tree=sys.argv[2])
+bench = engines.Bench(tree, sys.argv[2], meter.Meter(), os.path.join(sys.argv[2], "findings"))
+path = os.path.join(sys.argv[2], "input")
+bench.innocent(["sh", "-c", "exit 0"], path, sys.argv[2])
+try:
+    bench.innocent(["sh", "-c", "echo FINDING OWN claimed there >&2; exit 5"], path, sys.argv[2])
+except engines.Accused as problem:
+    print(problem)
+CODE
+code=$?
+expect 0 "a clean build that objects"
+says "$scratch/out" 'accused as well: FINDING OWN claimed there; see .*findings/clean-sh-[0-9a-f]*.tst$' "it is told"
+holds "the input is kept" cmp "$scratch/input" "$scratch"/findings/clean-sh-*.tst
+
 # An interruption keeps what is measured, and adds no half run.
 "$TOUCHSTONE_BIN" scoreboard --data "$data" --set engines --engine hunt --seeds 9 --limit 60 --patch "$scratch/Z00.patch" \
     >"$scratch/out" 2>"$scratch/err" </dev/null &
@@ -95,5 +129,9 @@ python3 "$plants/silence.py" --total --log "$scratch/log.tsv" >"$scratch/out" 2>
 code=$?
 expect 2 "a log of silence with a line that is none"
 says "$scratch/err" 'log.tsv, line 2: ' "the line is named"
+{ printf 'commit\ttarget\tengine\tcpu_seconds\texecutions\tfindings\n'
+  printf 'abc\thunt\thunt\t%s\t9\t%s\n' 7200.0 0 3600.0 1 1800.0 0; } >"$scratch/log.tsv"
+python3 "$plants/silence.py" --total --log "$scratch/log.tsv" >"$scratch/out"
+says "$scratch/out" '^3.50 processor hours, 27 executions, 1 findings; 0.50 processor hours since' "a finding begins it anew"
 
 finish
