@@ -49,8 +49,10 @@ static void store_secret(struct agent_step *s, uint64_t value)
         if (!e->valid || !e->virt || e->va_page != s->a[0] >> 12 || !machine_is_window(s->m, pa, sizeof(now)))
             continue;
         memcpy(&now, bytes, sizeof(now));
-        if (now == value)
-            machine_poke(s->m, pa, &other, sizeof(other));
+        if (now != value)
+            continue;
+        machine_poke(s->m, pa, &other, sizeof(other));
+        s->w->stored_secret = true;
     }
 }
 

@@ -98,7 +98,7 @@ void world_reset(struct world *w)
     memset(w->tvm_id, 0, sizeof(w->tvm_id));
     w->tvm_count = 0;
     w->step = 0;
-    w->device_reached = w->overrun = false;
+    w->device_reached = w->overrun = w->stored_secret = false;
     memset(&w->finding, 0, sizeof(w->finding));
     oracle_reset(w);
     if (w->twin != NULL)

@@ -62,8 +62,28 @@ static void copy_world(struct world *w)
     twin->step = w->step;
     twin->device_reached = w->device_reached;
     twin->overrun = w->overrun;
+    twin->stored_secret = false;
     w->twin_copied = w->twin_stale = true;
     w->past_count = 0;
+}
+
+/*
+ * What a guest is about to execute is the same in both worlds, wherever its own stores have come from: a program is no secret, and
+ * the monitor, which may have to look the instruction up, goes another way for another one.
+ */
+static void same_code(struct world *w, uint32_t h)
+{
+    const struct machine_hart *hart = &w->machine->hart[h];
+
+    for (unsigned i = 0; i < 2; i++) {
+        uint16_t parcel;
+        struct walk_result at = walk(w->machine, h, hart->pc + i * sizeof(parcel), ACCESS_FETCH);
+        if (!at.ok || !machine_is_window(w->machine, at.pa, sizeof(parcel)))
+            return;
+        memcpy(&parcel, machine_peek(w->machine, at.pa, sizeof(parcel)), sizeof(parcel));
+        if (memcmp(machine_peek(w->twin->machine, at.pa, sizeof(parcel)), &parcel, sizeof(parcel)) != 0)
+            machine_poke(w->twin->machine, at.pa, &parcel, sizeof(parcel));
+    }
 }
 
 void ni_before(struct world *w, uint32_t h, const struct trace_op *op)
@@ -76,6 +96,8 @@ void ni_before(struct world *w, uint32_t h, const struct trace_op *op)
         copy_world(w);
     if (!w->twin_runs || !n->was_guest)
         return; /* only what a guest's registers held is asked for */
+    if (w->twin->stored_secret)
+        same_code(w, h);
     memcpy(n->x[0], w->machine->hart[h].x, sizeof(n->x[0]));
     memcpy(n->x[1], w->twin->machine->hart[h].x, sizeof(n->x[1]));
     n->tvm = monitor->tvm[monitor->hart[h].tvm_slot % MONITOR_MAX_TVMS].id;
