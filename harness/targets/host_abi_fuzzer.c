@@ -5,23 +5,28 @@
  *
  * A finding is printed with its trace and ends the process (acting.h).
  *
- * Worlds of one to three harts are made once and reset after each input; an input that asks for more harts, other
- * memory sizes or another seed gets a world of its own.
+ * Worlds of each number of harts, and of two harts for each state that the IOPMP can be in, are made once and reset after each
+ * input. An input with another IOPMP than a working one is acted out by two harts, whatever number it asks for; one that asks
+ * for other memory sizes or another seed gets a world of its own, which takes as long as a dozen inputs.
  */
 #include "harness/targets/acting.h"
 #include "harness/targets/fuzzer.h"
 #include "harness/targets/state_feedback.h"
 #include "harness/trace/generator.h"
 
-#define PREPARED_HARTS 3u
+#define HARTS_WITHOUT_IOPMP 2u
 
-static struct world *usual_world[PREPARED_HARTS + 1];
+static struct world *usual_world[MONITOR_MAX_HARTS + 1];
+static struct world *unusual_iopmp[IOPMP_COUNT];
 static struct trace trace;
 static enum trace_generator generator;
 
-static bool is_usual(const struct trace *t)
+/* The world that was made for traces like this one, or NULL. */
+static struct world *prepared(const struct trace *t)
 {
-    return t->harts <= PREPARED_HARTS && t->host_pages == 0 && t->window_pages == 0 && t->seed == 0;
+    if (t->host_pages != 0 || t->window_pages != 0 || t->seed != 0)
+        return NULL;
+    return t->iopmp == IOPMP_PRESENT ? usual_world[t->harts] : unusual_iopmp[t->iopmp];
 }
 
 /*
@@ -34,9 +39,14 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
     (void)argv;
     state_feedback_prepare();
     generator = trace_generator_wanted();
-    for (uint8_t harts = 1; harts <= PREPARED_HARTS; harts++) {
+    for (uint8_t harts = 1; harts <= MONITOR_MAX_HARTS; harts++) {
         trace = (struct trace){.harts = harts};
         usual_world[harts] = acting_world(&trace, ORACLE_ALL);
+    }
+    for (uint8_t iopmp = 0; iopmp < IOPMP_COUNT; iopmp++) {
+        trace = (struct trace){.harts = HARTS_WITHOUT_IOPMP, .iopmp = iopmp};
+        if (iopmp != IOPMP_PRESENT)
+            unusual_iopmp[iopmp] = acting_world(&trace, ORACLE_ALL);
     }
     return 0;
 }
@@ -46,13 +56,17 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     fuzzer_takes(data, size);
     trace_decode_any(&trace, data, size);
     trace_drop_schedule(&trace);
-    bool usual = is_usual(&trace);
-    struct world *w = usual ? usual_world[trace.harts] : acting_world(&trace, ORACLE_ALL);
+    if (trace.iopmp != IOPMP_PRESENT && trace.harts != HARTS_WITHOUT_IOPMP) {
+        trace.harts = HARTS_WITHOUT_IOPMP;
+        trace_canonical(&trace);
+    }
+    struct world *usual = prepared(&trace);
+    struct world *w = usual != NULL ? usual : acting_world(&trace, ORACLE_ALL);
 
     if (!acting_run(w, &trace))
         acting_report(&w->finding, &trace);
     /* Clean up now: what an input costs and covers must not depend on the one before it. */
-    if (usual)
+    if (usual != NULL)
         world_reset(w);
     else
         world_destroy(w);
