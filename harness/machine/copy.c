@@ -13,7 +13,7 @@ static void copy_frames(struct machine *to, const struct machine *from)
     for (uint32_t i = 0; i < t->dirty_count; i++) {
         uint32_t frame = t->dirty[i];
         if ((f->frame_flags[frame] & FRAME_DIRTY) == 0)
-            memcpy(memory_frame(to, frame), memory_frame_at_boot(to, frame), PAGE_SIZE);
+            memory_frame_to_boot(to, frame, memory_frame(to, frame));
         t->frame_flags[frame] = 0;
     }
     for (uint32_t i = 0; i < f->dirty_count; i++) {

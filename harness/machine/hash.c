@@ -47,6 +47,14 @@ static bool is_free(const struct machine *m, uint32_t frame)
     return state == PAGE_CONF_FREE || state == PAGE_CONVERTING;
 }
 
+static bool as_at_boot(const struct machine *m, uint32_t frame)
+{
+    _Alignas(64) uint8_t boot[PAGE_SIZE];
+
+    memory_frame_to_boot(m, frame, boot);
+    return memcmp(memory_frame(m, frame), boot, PAGE_SIZE) == 0;
+}
+
 /* Frames that were written, in order of number; one that was written back to what it held does not count. */
 static uint64_t hash_memory(uint64_t hash, const struct machine *m, bool free_frames)
 {
@@ -55,11 +63,9 @@ static uint64_t hash_memory(uint64_t hash, const struct machine *m, bool free_fr
     if (p->dirty_count == 0)
         return hash;
     for (uint32_t frame = 0; frame < p->frames; frame++) {
-        const uint8_t *now = memory_frame(m, frame);
-        if ((p->frame_flags[frame] & FRAME_DIRTY) == 0 || (!free_frames && is_free(m, frame)) ||
-            memcmp(now, memory_frame_at_boot(m, frame), PAGE_SIZE) == 0)
+        if ((p->frame_flags[frame] & FRAME_DIRTY) == 0 || (!free_frames && is_free(m, frame)) || as_at_boot(m, frame))
             continue;
-        hash = mix_words(mix(hash, frame), now, PAGE_SIZE);
+        hash = mix_words(mix(hash, frame), memory_frame(m, frame), PAGE_SIZE);
     }
     return hash;
 }

@@ -134,8 +134,10 @@ struct machine_private {
     uint8_t *arena;
     size_t arena_size;
     size_t monitor_bytes;
-    uint32_t frames;   /* host RAM and window */
-    uint8_t *snapshot; /* contents of all frames right after boot, frame by frame */
+    uint32_t frames;      /* host RAM and window */
+    uint8_t *snapshot;    /* contents right after boot of the frames that boot has written, at their places, */
+    uint8_t *kept;        /* which are those where this is 1 */
+    uint64_t window_bits; /* in which all others of the window differ from what the seed says */
     uint8_t *monitor_at_boot;
     uint8_t *frame_flags;
     uint32_t *dirty;
@@ -182,9 +184,9 @@ void memory_window_vary(struct machine *m, uint64_t bits);
  */
 void machine_take_state(struct machine *m, const struct machine *was, const struct hart_private *hart);
 
-/* Contents of frame `n` now and at the snapshot. */
+/* Contents of a frame now; and at the snapshot, which are written to `to`, aligned as frames are or at least as vectors. */
 uint8_t *memory_frame(const struct machine *m, uint32_t frame);
-const uint8_t *memory_frame_at_boot(const struct machine *m, uint32_t frame);
+void memory_frame_to_boot(const struct machine *m, uint32_t frame, uint8_t *to);
 
 /* Slow path of the two below. */
 void memory_mark_new(struct machine *m, uint32_t frame, uint8_t flags);
@@ -213,6 +215,11 @@ bool memory_mark_pointer(struct machine *m, const void *p, size_t len);
 
 /* Is [p, p + len) within the window as the process sees it? */
 bool memory_points_to_window(const struct machine *m, const void *p, size_t len);
+
+/* --- fill.c ----------------------------------------------------------------------------------------------------- */
+
+/* What a frame of the window holds at power-on by the machine's seed, with all words changed in `bits`. */
+void fill_frame(uint8_t *to, uint64_t seed, uint32_t window_frame, uint64_t bits);
 
 /* --- redzone.c -------------------------------------------------------------------------------------------------- */
 

@@ -29,17 +29,10 @@ static bool make_accessible(uint8_t *at, size_t bytes)
     return mprotect(at, bytes, PROT_READ | PROT_WRITE) == 0;
 }
 
-/* The window starts with nothing but non-zero words: whoever forgets to scrub shows them. */
 static void fill_window(struct machine *m)
 {
-    for (uint32_t frame = 0; frame < m->config.window_pages; frame++) {
-        uint8_t *at = m->window + (size_t)frame * PAGE_SIZE;
-        uint64_t first = junk(m->config.seed, UINT64_C(0x77696e) << 32 | frame);
-        for (uint32_t i = 0; i < PAGE_SIZE / 8; i++) {
-            uint64_t word = (first + i * 0x9e3779b97f4a7c15u) | 1;
-            memcpy(at + i * 8, &word, 8);
-        }
-    }
+    for (uint32_t frame = m->config.host_pages; frame < m->private->frames; frame++)
+        memory_frame_to_boot(m, frame, memory_frame(m, frame));
 }
 
 bool memory_create(struct machine *m)
@@ -67,21 +60,22 @@ bool memory_create(struct machine *m)
     sanitize_forbid(p->arena + p->monitor_bytes, monitor_room - p->monitor_bytes);
 
     p->frame_flags = calloc(p->frames, 1);
+    p->kept = calloc(p->frames, 1);
     p->dirty = calloc(p->frames, sizeof(*p->dirty));
     p->changed = calloc(m->config.window_pages, sizeof(*p->changed));
     p->host_changed = calloc(m->config.host_pages, sizeof(*p->host_changed));
     p->guard = calloc(m->config.window_pages, 1);
     p->guarded = calloc(m->config.window_pages, sizeof(*p->guarded));
     p->monitor_at_boot = malloc(p->monitor_bytes);
-    /* Mapped rather than allocated: frames that were never written need no memory here either. */
+    /* Mapped rather than allocated: frames that are not kept need no memory here. */
     void *snapshot = mmap(NULL, host_bytes + window_bytes, PROT_READ | PROT_WRITE,
                           MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     p->snapshot = snapshot == MAP_FAILED ? NULL : snapshot;
-    if (p->frame_flags == NULL || p->dirty == NULL || p->changed == NULL || p->host_changed == NULL ||
-        p->guard == NULL || p->guarded == NULL || p->monitor_at_boot == NULL || p->snapshot == NULL)
+    if (p->frame_flags == NULL || p->kept == NULL || p->dirty == NULL || p->changed == NULL ||
+        p->host_changed == NULL || p->guard == NULL || p->guarded == NULL || p->monitor_at_boot == NULL ||
+        p->snapshot == NULL)
         return false;
     fill_window(m);
-    memcpy(p->snapshot + host_bytes, window, window_bytes);
     return true;
 }
 
@@ -96,6 +90,7 @@ void memory_destroy(struct machine *m)
     if (p->snapshot != NULL)
         munmap(p->snapshot, (size_t)p->frames * PAGE_SIZE);
     free(p->frame_flags);
+    free(p->kept);
     free(p->dirty);
     free(p->changed);
     free(p->host_changed);
@@ -111,9 +106,19 @@ uint8_t *memory_frame(const struct machine *m, uint32_t frame)
     return m->window + (size_t)(frame - m->config.host_pages) * PAGE_SIZE;
 }
 
-const uint8_t *memory_frame_at_boot(const struct machine *m, uint32_t frame)
+static uint8_t *kept_frame(const struct machine *m, uint32_t frame)
 {
     return m->private->snapshot + (size_t)frame * PAGE_SIZE;
+}
+
+void memory_frame_to_boot(const struct machine *m, uint32_t frame, uint8_t *to)
+{
+    if (m->private->kept[frame] != 0)
+        memcpy(to, kept_frame(m, frame), PAGE_SIZE);
+    else if (frame < m->config.host_pages)
+        memset(to, 0, PAGE_SIZE);
+    else
+        fill_frame(to, m->config.seed, frame - m->config.host_pages, m->private->window_bits);
 }
 
 void memory_mark_new(struct machine *m, uint32_t frame, uint8_t flags)
@@ -166,7 +171,8 @@ bool memory_snapshot(struct machine *m)
 
     for (uint32_t i = 0; i < p->dirty_count; i++) {
         uint32_t frame = p->dirty[i];
-        memcpy(p->snapshot + (size_t)frame * PAGE_SIZE, memory_frame(m, frame), PAGE_SIZE);
+        memcpy(kept_frame(m, frame), memory_frame(m, frame), PAGE_SIZE);
+        p->kept[frame] = 1;
         p->frame_flags[frame] = 0;
     }
     p->dirty_count = 0;
@@ -178,16 +184,18 @@ bool memory_snapshot(struct machine *m)
 
 void memory_window_vary(struct machine *m, uint64_t bits)
 {
-    size_t bytes = (size_t)m->config.window_pages * PAGE_SIZE;
-    uint8_t *at_boot = m->private->snapshot + (size_t)m->config.host_pages * PAGE_SIZE;
+    struct machine_private *p = m->private;
     uint64_t word;
 
-    for (size_t i = 0; i < bytes; i += sizeof(word)) {
-        memcpy(&word, at_boot + i, sizeof(word));
-        word ^= bits;
-        memcpy(at_boot + i, &word, sizeof(word));
+    p->window_bits ^= bits;
+    for (uint32_t frame = m->config.host_pages; frame < p->frames; frame++) {
+        for (size_t i = 0; p->kept[frame] != 0 && i < PAGE_SIZE; i += sizeof(word)) {
+            memcpy(&word, kept_frame(m, frame) + i, sizeof(word));
+            word ^= bits;
+            memcpy(kept_frame(m, frame) + i, &word, sizeof(word));
+        }
     }
-    memcpy(m->window, at_boot, bytes);
+    fill_window(m);
 }
 
 void memory_mark_all(struct machine *m)
@@ -204,7 +212,7 @@ void memory_restore_frames(struct machine *m)
 
     for (uint32_t i = 0; i < p->dirty_count; i++) {
         uint32_t frame = p->dirty[i];
-        memcpy(memory_frame(m, frame), memory_frame_at_boot(m, frame), PAGE_SIZE);
+        memory_frame_to_boot(m, frame, memory_frame(m, frame));
         p->frame_flags[frame] = 0;
     }
     p->dirty_count = 0;

@@ -258,9 +258,11 @@ static uint64_t frame_given;
 static void with_old_words(struct world *w, uint32_t hart)
 {
     uint32_t frame = (uint32_t)((frame_given - MACHINE_WINDOW_BASE) >> PAGE_SHIFT) + w->machine->config.host_pages;
+    _Alignas(64) uint8_t boot[PAGE_SIZE];
 
     (void)hart;
-    machine_poke(w->machine, frame_given + 8, memory_frame_at_boot(w->machine, frame) + 8, 8);
+    memory_frame_to_boot(w->machine, frame, boot);
+    machine_poke(w->machine, frame_given + 8, boot + 8, 8);
 }
 
 static void old_words_are_found(bool read)
