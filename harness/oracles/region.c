@@ -32,6 +32,13 @@ static void read_list(const struct world *w, uint32_t slot, struct region_list *
     }
 }
 
+/* Of a list only as much is ever written as it counts. */
+static void copy_list(struct region_list *to, const struct region_list *from)
+{
+    to->count = from->count;
+    memcpy(to->region, from->region, from->count * sizeof(from->region[0]));
+}
+
 static bool same_list(const struct region_list *a, const struct region_list *b)
 {
     bool same = a->count == b->count;
@@ -174,7 +181,7 @@ static void judge_list(struct world *w, uint32_t slot)
     if (!same_list(&now, may ? &expected : &o->tvm[slot].regions))
         oracle_report(w, ORACLE_OWN, S1_ISOLATION, "region-change",
                       "the regions of TVM slot %u are not what this step makes of them", slot);
-    o->tvm[slot].regions = now;
+    copy_list(&o->tvm[slot].regions, &now);
 }
 
 /* Was a frame of the TVM's object written? */
