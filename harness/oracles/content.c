@@ -120,6 +120,8 @@ void content_judge_new(struct world *w, uint32_t frame)
     const uint8_t *bytes = step_bytes(w, frame);
     bool was_owned = step_is_owned(before->state);
 
+    if (!was_owned)
+        frame_set_remove(&o->lined, frame);
     if (r->state == PAGE_NONCONF && before->state != PAGE_NONCONF && !oracle_is_zero(bytes, PAGE_SIZE)) {
         oracle_report(w, ORACLE_OWN, S0_CONFIDENTIALITY, "scrub", "frame %u went back to the host and is not zero",
                       frame);
@@ -143,6 +145,8 @@ void content_judge_new(struct world *w, uint32_t frame)
         if (used < PAGE_SIZE && !oracle_is_zero(bytes + used, PAGE_SIZE - used))
             oracle_report(w, ORACLE_OWN, S0_CONFIDENTIALITY, "scrub",
                           "frame %u was handed out as %s with old content in it", frame, page_state_name(r->state));
+        else if (used == 0)
+            lines_zero(o, frame);
     } else {
         struct step_range_named range = step_range(w);
         uint64_t source = o->call.args[1] + (uint64_t)(frame - range.first) * PAGE_SIZE;
@@ -250,9 +254,11 @@ void content_judge(struct world *w, const uint32_t *frames, uint32_t frame_count
             continue;
         o->written_blocks[o->written_count] = blocks;
         o->written[o->written_count++] = f;
-        frame_set_remove(&o->lined, f);
         /* A frame in new hands was judged with its transition. */
-        if (memcmp(&o->record[f], &w->machine->monitor->page[f], sizeof(o->record[f])) == 0)
+        bool same_hands = memcmp(&o->record[f], &w->machine->monitor->page[f], sizeof(o->record[f])) == 0;
+        if (same_hands || step_is_owned(o->record[f].state))
+            lines_written(w, f, blocks);
+        if (same_hands)
             judge_content(w, f);
     }
 }

@@ -157,16 +157,11 @@ static void judge_slot(struct world *w, uint32_t slot)
 
 void life_judge(struct world *w)
 {
-    struct oracle_state *o = w->oracle_state;
-    const struct monitor *m = w->machine->monitor;
+    const struct oracle_state *o = w->oracle_state;
 
     judge_call_state(w);
-    if (!o->slots_moved)
-        return;
-    for (uint32_t i = 0; i < MONITOR_MAX_TVMS && !w->finding.found; i++) {
-        if (memcmp(&o->slot[i], &m->tvm[i], sizeof(o->slot[i])) != 0)
-            judge_slot(w, i);
-    }
+    for (uint64_t moved = o->slots_moved; moved != 0 && !w->finding.found; moved &= moved - 1)
+        judge_slot(w, (uint32_t)__builtin_ctzll(moved));
 }
 
 void life_follow(struct world *w)

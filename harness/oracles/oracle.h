@@ -11,6 +11,7 @@
  *   transition.c   what one step may change: states of frames, nothing on an error
  *   records.c      which page records changed
  *   blocks.c       where a frame differs from its copy
+ *   lines.c        which lines of a page table hold entries
  *   content.c      contents of frames: in new hands, and under their owner's
  *   life.c         lives of TVMs
  *   fences.c       what the calls so far say about fences
@@ -231,8 +232,8 @@ struct oracle_state {
     struct frame_set plain;              /* bit n: frames 64 n to 64 n + 63 were the host's at boot, all of them */
     struct frame_set untouched;          /* the same, and none of them has changed since the reset */
     bool scanned;                        /* nothing has happened since the last comparison */
-    bool slots_moved;                    /* what it found: slots of TVMs differ from those of the step before */
-    uint64_t live;                       /* and which of them are in use, as bits */
+    uint64_t slots_moved; /* what it found: slots of TVMs that differ from those of the step before, as bits */
+    uint64_t live;        /* and which of them are in use, as bits */
 
     /* What else the monitor's records were. */
     struct tvm_slot slot[MONITOR_MAX_TVMS];
@@ -318,6 +319,11 @@ struct own_leaf {
 bool own_leaf(const struct world *w, uint32_t slot, uint64_t gfn, struct own_leaf *leaf);
 /* Do regions whose type is in `types` (bits) cover the guest frames? The list is sorted and disjoint. */
 bool own_in_region(const struct world *w, uint32_t slot, uint64_t gfn, uint64_t count, unsigned types);
+
+/* lines.c: lines of a frame that hold anything, as bits; it was written in these blocks since they were asked for; is zero. */
+uint64_t lines_of(const struct world *w, uint32_t frame);
+void lines_written(const struct world *w, uint32_t frame, block_set blocks);
+void lines_zero(struct oracle_state *o, uint32_t frame);
 
 /* records.c */
 bool records_create(struct world *w);

@@ -170,29 +170,6 @@ static void walk_leaf(const struct walk_step *s, uint64_t pte, unsigned level, u
         check_shared_leaf(s, pte & ((UINT64_C(1) << 54) - 1), gfn, pages);
 }
 
-/*
- * Lines of a frame that hold an entry, as bits: tables are mostly empty, and most of them stay as they are from one walk to the
- * next. Kept until the frame is written.
- */
-static uint64_t lines_of(const struct world *w, uint32_t frame)
-{
-    struct oracle_state *o = w->oracle_state;
-    const uint8_t *bytes = frame_bytes(w, frame);
-    uint64_t lines = 0;
-
-    if ((o->lined.word[frame / 64] >> frame % 64 & 1) != 0)
-        return o->lines[frame];
-    for (uint32_t i = 0; i < TABLE_WORDS / LINE_WORDS; i++) {
-        uint64_t word[LINE_WORDS];
-        memcpy(word, bytes + (size_t)i * sizeof(word), sizeof(word));
-        uint64_t any = word[0] | word[1] | word[2] | word[3] | word[4] | word[5] | word[6] | word[7];
-        lines |= (uint64_t)(any != 0) << i;
-    }
-    o->lines[frame] = lines;
-    frame_set_add(&o->lined, frame);
-    return lines;
-}
-
 /* First entry from `i` on, in `frames` frames from `frame`, whose line holds an entry; their end when there is none. */
 static uint32_t next_line(const struct world *w, uint32_t frame, uint32_t frames, uint32_t i)
 {
@@ -494,9 +471,8 @@ static uint64_t slots_to_repaint(const struct world *w)
         if (state_is_owned(after->state))
             slots |= UINT64_C(1) << (after->owner % MONITOR_MAX_TVMS);
     }
-    if (!o->slots_moved)
-        return slots;
-    for (uint32_t i = 0; i < MONITOR_MAX_TVMS; i++) {
+    for (uint64_t moved = o->slots_moved; moved != 0; moved &= moved - 1) {
+        uint32_t i = (uint32_t)__builtin_ctzll(moved);
         if (m->tvm[i].state != o->slot[i].state || m->tvm[i].id != o->slot[i].id ||
             m->tvm[i].frame.index != o->slot[i].frame.index)
             slots |= UINT64_C(1) << i;

@@ -35,12 +35,46 @@ static inline __attribute__((always_inline)) bool compare_with_host(const struct
     return (odd[0][0] | odd[0][1] | odd[0][2] | odd[0][3]) == 0;
 }
 
+/*
+ * Of 64 records, or of 64 slots of TVMs, those that may differ from a copy of them, as bits: all of a group when one of it
+ * does.
+ */
+_Static_assert(sizeof(struct tvm_slot) == sizeof(struct page_record) && MONITOR_MAX_TVMS == CHUNK, "the same for both");
+
+static inline __attribute__((always_inline)) uint64_t compare_with_copy(const void *records, const void *copies)
+{
+    const wide *is = records;
+    const wide *was = copies;
+    uint64_t others = 0;
+
+    for (unsigned i = 0; i < CHUNK / GROUP; i++, is += 6, was += 6) {
+        wide odd = (is[0] ^ was[0]) | (is[1] ^ was[1]) | (is[2] ^ was[2]) | (is[3] ^ was[3]) | (is[4] ^ was[4]) |
+                   (is[5] ^ was[5]);
+        others |= (uint64_t)((odd[0] | odd[1] | odd[2] | odd[3]) != 0 ? UINT8_MAX : 0) << i * GROUP;
+    }
+    return others;
+}
+
 #ifdef __x86_64__
 __attribute__((target("avx2"))) static bool compare_with_host_avx2(const struct page_record *records, uint32_t n)
 {
     return compare_with_host(records, n);
 }
+
+__attribute__((target("avx2"))) static uint64_t compare_with_copy_avx2(const void *records, const void *copies)
+{
+    return compare_with_copy(records, copies);
+}
 #endif
+
+static uint64_t differing(const void *records, const void *copies)
+{
+#ifdef __x86_64__
+    if (__builtin_cpu_supports("avx2"))
+        return compare_with_copy_avx2(records, copies);
+#endif
+    return compare_with_copy(records, copies);
+}
 
 static bool all_host(const struct page_record *records, uint32_t n)
 {
@@ -118,28 +152,37 @@ static uint32_t untouched_run(const struct oracle_state *o, uint32_t base)
     return (others == 0 ? 64 : (uint32_t)__builtin_ctzll(others)) * CHUNK;
 }
 
-static void compare_group(struct oracle_state *o, const struct page_record *now, uint32_t base, uint32_t n)
+static void changed(struct oracle_state *o, const struct page_record *now, uint32_t f)
 {
-    if (memcmp(now + base, o->seen + base, n * sizeof(*now)) == 0)
-        return;
-    for (uint32_t f = base; f < base + n; f++) {
-        if (memcmp(now + f, o->seen + f, sizeof(*now)) == 0)
-            continue;
-        o->seen[f] = now[f];
-        frame_set_add(&o->ever, f);
-        frame_set_remove(&o->untouched, f / CHUNK);
-        for (unsigned i = 0; i < FRESH_COUNT; i++)
-            frame_set_add(&o->fresh[i], f);
+    o->seen[f] = now[f];
+    frame_set_add(&o->ever, f);
+    frame_set_remove(&o->untouched, f / CHUNK);
+    for (unsigned i = 0; i < FRESH_COUNT; i++)
+        frame_set_add(&o->fresh[i], f);
+}
+
+/* Some of a chunk at a time: what a call changes lies side by side. */
+static void compare_each(struct oracle_state *o, const struct page_record *now, uint32_t base, uint32_t n)
+{
+    uint64_t others = n == CHUNK ? differing(now + base, o->seen + base) : UINT64_MAX >> (64 - n);
+
+    for (; others != 0; others &= others - 1) {
+        uint32_t f = base + (uint32_t)__builtin_ctzll(others);
+        if (memcmp(now + f, o->seen + f, sizeof(*now)) != 0)
+            changed(o, now, f);
     }
 }
 
-/* All of them at once, and where they differ in groups: what a call changes lies side by side. */
-static void compare_each(struct oracle_state *o, const struct page_record *now, uint32_t base, uint32_t n)
+/* Slots of TVMs that differ from those of the step before, as bits. */
+static uint64_t moved_slots(const struct oracle_state *o, const struct tvm_slot *slot)
 {
-    if (memcmp(now + base, o->seen + base, n * sizeof(*now)) == 0)
-        return;
-    for (uint32_t at = 0; at < n; at += GROUP)
-        compare_group(o, now, base + at, n - at < GROUP ? n - at : GROUP);
+    uint64_t moved = 0;
+
+    for (uint64_t others = differing(slot, o->slot); others != 0; others &= others - 1) {
+        uint32_t i = (uint32_t)__builtin_ctzll(others);
+        moved |= (uint64_t)(memcmp(slot + i, o->slot + i, sizeof(*slot)) != 0) << i;
+    }
+    return moved;
 }
 
 void records_scan(struct world *w)
@@ -158,15 +201,16 @@ void records_scan(struct world *w)
             continue;
         if (n == 0)
             n = o->pages - base < CHUNK ? o->pages - base : CHUNK;
-        compare_each(o, now, base, n);
+        for (uint32_t at = 0; at < n; at += CHUNK)
+            compare_each(o, now, base + at, n - at < CHUNK ? n - at : CHUNK);
     }
-    o->slots_moved = memcmp(slot, o->slot, sizeof(o->slot)) != 0;
+    o->slots_moved = moved_slots(o, slot);
     o->live = o->slot_live;
-    if (!o->slots_moved)
-        return;
-    o->live = 0;
-    for (uint32_t i = 0; i < MONITOR_MAX_TVMS; i++)
+    for (uint64_t moved = o->slots_moved; moved != 0; moved &= moved - 1) {
+        uint32_t i = (uint32_t)__builtin_ctzll(moved);
+        o->live &= ~(UINT64_C(1) << i);
         o->live |= (uint64_t)(slot[i].state != TVM_ABSENT) << i;
+    }
 }
 
 uint64_t records_live_slots(struct world *w)

@@ -318,9 +318,10 @@ static void take_scalars(struct world *w)
     const struct monitor *m = w->machine->monitor;
 
     o->slot_live = records_live_slots(w);
-    if (o->slots_moved)
-        memcpy(o->slot, m->tvm, sizeof(o->slot));
-    o->slots_moved = false;
+    for (; o->slots_moved != 0; o->slots_moved &= o->slots_moved - 1) {
+        uint32_t slot = (uint32_t)__builtin_ctzll(o->slots_moved);
+        o->slot[slot] = m->tvm[slot];
+    }
     o->fence = m->fence;
     o->next_tvm_id = m->next_tvm_id;
     for (uint32_t i = 0; i < w->machine->config.harts; i++) {
