@@ -2,7 +2,12 @@
 /* Features of a step; see features.h. */
 #include "harness/agents/features.h"
 
+#include "monitor/core/tvm.h"
+#include "monitor/core/vcpu.h"
+
 #define WATCHED_TVMS 2u
+#define WATCHED_VCPUS 2u
+_Static_assert(WATCHED_TVMS + 8 <= FEATURES_MAX, "lives fit where the sequence is");
 
 static uint64_t mix(uint64_t hash, uint64_t value)
 {
@@ -31,6 +36,35 @@ static uint64_t abstract_state(const struct world *w, uint32_t h)
     for (uint32_t i = 0; i < m->config.harts; i++)
         fencing |= monitor->hart[i].hsm_state == SBI_HSM_STARTED && monitor->fence.seen[i] != monitor->fence.current;
     return state << 2 | (uint64_t)fencing << 1 | m->halted;
+}
+
+/* What a vCPU is in, and what it waits for when it was entered once: 0 when there is none. */
+static uint64_t life_of_vcpu(const struct machine *m, const struct vcpu_slot *slot)
+{
+    const uint8_t *at = machine_peek(m, MACHINE_WINDOW_BASE + ((uint64_t)slot->frame.index << 12), sizeof(struct vcpu));
+    const struct vcpu *vcpu = (const struct vcpu *)(const void *)at;
+
+    return vcpu != NULL ? (slot->state & 7u) << 4 | (vcpu->pending.kind & 7u) << 1 | 1 : 0;
+}
+
+/* 0 for a slot without a TVM. */
+static uint64_t life(const struct machine *m, uint32_t slot)
+{
+    const struct tvm_slot *entry = &m->monitor->tvm[slot];
+    const struct tvm *t =
+        entry->state == TVM_INITIALIZING || entry->state == TVM_RUNNABLE ? machine_tvm_object(m, slot) : NULL;
+    uint32_t kinds = 0, states = 0;
+
+    if (t == NULL)
+        return entry->state;
+    for (uint32_t i = 0; i < t->region_count && i < TVM_MAX_REGIONS; i++)
+        kinds |= 1u << (t->region[i].type & 7u);
+    for (uint32_t i = 0; i < TVM_MAX_VCPUS; i++)
+        states |= 1u << (t->vcpu[i].state & 7u);
+    uint64_t hash = mix(mix(entry->state << 2 | (entry->running != 0) << 1 | t->promoted, kinds), states);
+    for (uint32_t i = 0; i < WATCHED_VCPUS && i < TVM_MAX_VCPUS; i++)
+        hash = mix(hash, t->vcpu[i].state != VCPU_ABSENT ? life_of_vcpu(m, &t->vcpu[i]) : 0);
+    return hash;
 }
 
 /* Small numbers as they are, large ones by size: addresses must not make everything look new. */
@@ -101,6 +135,21 @@ unsigned features_after(struct features *f, const struct world *w, const struct 
     for (uint32_t i = 0; i < f->frames; i++)
         out[count++] = finished(mix(mix(3, now), (uint64_t)f->use[i] << 8 | use_of(w, f->frame[i])));
     f->last = worked(op, seen);
+    f->frames = 0;
+    return count;
+}
+
+unsigned features_beside_coverage(struct features *f, const struct world *w, const struct trace_op *op,
+                                  const struct step_result *seen, uint64_t out[FEATURES_MAX])
+{
+    uint32_t h = op->hart < w->machine->config.harts ? op->hart : 0;
+    unsigned count = 0;
+
+    out[count++] = finished(mix(4, abstract_state(w, h)));
+    for (uint32_t slot = 0; slot < WATCHED_TVMS; slot++)
+        out[count++] = finished(mix(5, life(w->machine, slot)));
+    for (uint32_t i = 0; i < f->frames; i++)
+        out[count++] = finished(mix(mix(6, worked(op, seen)), (uint64_t)f->use[i] << 8 | use_of(w, f->frame[i])));
     f->frames = 0;
     return count;
 }

@@ -69,7 +69,7 @@ void state_feedback_after(const struct world *w, const struct trace_op *op, cons
 
     if (!wanted)
         return;
-    unsigned count = features_after(&features[lane], w, op, seen, feature);
+    unsigned count = features_beside_coverage(&features[lane], w, op, seen, feature);
     for (unsigned i = 0; i < count; i++)
         mark((uint32_t)(feature[i] >> (64 - PLACE_BITS)));
 }
