@@ -236,6 +236,7 @@ static const struct cli_command commands[] = {
      "  --only ID         only this plant (may be repeated)\n"
      "  --patch FILE      a patch from anywhere (may be repeated)\n"
      "  --engine NAME     only libfuzzer, afl, hunt, interleave, faults or switch (may be repeated)\n"
+     "  --setting NAME    only this line of a table: without-own, san+liv, handles+state ... (may be repeated)\n"
      "  --seeds N         runs of each plant and engine (default 3)\n"
      "  --limit N         no run longer than N seconds of processor time, whatever the budget of its plant is\n"
      "  --jobs N          plants at a time (default 1)\n"

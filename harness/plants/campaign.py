@@ -4,7 +4,7 @@
   engines     each plant, each engine that can show it, three seeds; the budget follows from the plant's predicted class
   oracles     the hunt with one oracle switched off at a time, and with sanitizers and LIV alone
   generators  libFuzzer from nothing, with inputs that are bytes, operations, or made with knowledge of the state; each
-              with feedback from coverage alone, and with that of states as well
+              with feedback from coverage alone, and with that of states as well; the last with three seeds
 
 An oracle that was not the first to object changes nothing for the hunt when it is off: the same choices lead to the same
 objection. What a seed shows as it is, before anything random happened, AFL++ and the hunt find with any choices. And the hunt
@@ -24,6 +24,7 @@ BUDGETS = {"E": 60, "M": 300, "H": 900, "X": 900}  # processor seconds by predic
 ABLATION_LIMIT = 20
 ORACLES = ("own", "ord", "liv", "ref", "ni", "att")
 GENERATORS = ("raw", "grammar", "handles")
+FEEDBACKS = ("edges", "state")
 SETS = ("engines", "oracles", "generators")
 CRASH_ONLY = "san+liv"
 
@@ -58,6 +59,12 @@ class Task:
         self.budget = budget
 
 
+def settings_known():
+    """Names of all settings there are."""
+    return ["all"] + ["without-" + oracle for oracle in ORACLES] + [CRASH_ONLY] + \
+        [f"{generator}+{feedback}" for generator in GENERATORS for feedback in FEEDBACKS]
+
+
 def tasks_of(table, plant, seeds, only_engines):
     """The runs of one plant for a table, in order. Those of "oracles" depend on the first, see derived()."""
     able = engines.engines_of(plant)
@@ -74,8 +81,10 @@ def tasks_of(table, plant, seeds, only_engines):
         return [Task(name, "hunt", 1, ABLATION_LIMIT) for name in names] if "hunt" in able else []
     if engines.target_of(plant) != "host_abi_fuzzer" or "libfuzzer" not in able:
         return []
-    return [Task(f"{generator}+{feedback}", "libfuzzer", 1, ABLATION_LIMIT)
-            for generator in GENERATORS for feedback in ("edges", "state")]
+    # What is found within seconds from nothing is luck for a good part: more than one seed where there is something to compare.
+    return [Task(f"{generator}+{feedback}", "libfuzzer", seed, ABLATION_LIMIT)
+            for generator in GENERATORS for seed in range(1, (seeds if generator == "handles" else 1) + 1)
+            for feedback in FEEDBACKS]
 
 
 def derived(table, task, first):
@@ -91,7 +100,7 @@ def derived(table, task, first):
 
 
 class Campaign:
-    def __init__(self, bench, builder, data, table, commit, limit, seeds, only_engines):
+    def __init__(self, bench, builder, data, table, commit, limit, seeds, only_engines, only_settings=()):
         self.bench = bench
         self.builder = builder
         self.data = data  # {table: Rows}
@@ -101,6 +110,7 @@ class Campaign:
         self.limit = limit  # of this start; None: the budget of each run
         self.seeds = seeds
         self.only_engines = only_engines
+        self.only_settings = only_settings
         self.machine = rows.machine()
         self.failures = []
         self.accused = []  # what the clean monitor was found to do as well
@@ -118,7 +128,8 @@ class Campaign:
 
     def missing(self, plant):
         return [task for task in tasks_of(self.table, plant, self.seeds, self.only_engines)
-                if not self.results.done(rows.key_of(self.name(plant, task)), self.allowance(task))]
+                if (not self.only_settings or task.setting in self.only_settings) and
+                not self.results.done(rows.key_of(self.name(plant, task)), self.allowance(task))]
 
     def record(self, plant, task, facts, is_derived):
         row = {"schema": rows.SCHEMA, **self.name(plant, task), "machine": self.machine, "limit": self.allowance(task),

@@ -64,11 +64,10 @@ def of_oracles(answer):
 
 def of_generators(answer):
     lines = [{"cells": cells} for cells in tables.generator_lines(answer)]
-    notes = [tables.measured_on(answer, "generators").strip(),
-             f"libFuzzer on host_abi_fuzzer, from an empty corpus, one seed, at most {tables.limit_of(answer['generators'])} s per plant."]
+    notes = [tables.measured_on(answer, "generators").strip(), "libFuzzer on host_abi_fuzzer, from an empty corpus."]
     return fragment.table("ablation-generators", "What the generator and state feedback are worth",
                           "What is found from nothing, with how much knowledge of the interface?", COMMAND + " --set generators",
-                          ["inputs", "feedback", ">plants tried", ">found", ">median s", ">sum s"], lines, 0, notes)
+                          tables.GENERATOR_COLUMNS, lines, 0, notes)
 
 
 def of_silence():

@@ -40,6 +40,7 @@ def arguments():
     parser.add_argument("--only", action="append", default=[])
     parser.add_argument("--patch", action="append", default=[])
     parser.add_argument("--engine", action="append", choices=engines.ENGINES)
+    parser.add_argument("--setting", action="append", choices=campaign.settings_known())
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--limit", type=float)
     parser.add_argument("--jobs", type=int, default=1)
@@ -75,7 +76,8 @@ def measure(chosen, plants, data, wanted):
         for table in wanted:
             if measuring.stopped:
                 break
-            one = campaign.Campaign(bench, builder, data, table, commit, chosen.limit, chosen.seeds, chosen.engine)
+            one = campaign.Campaign(bench, builder, data, table, commit, chosen.limit, chosen.seeds, chosen.engine,
+                                    chosen.setting)
             complete &= one.run(plants, chosen.jobs)
             accused += one.accused
     except KeyboardInterrupt:

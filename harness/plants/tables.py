@@ -54,7 +54,7 @@ def cell_of(found, wanted):
     return {"commit": found[0]["commit"] if found else None, "runs": len(found), "wanted": wanted, "detections": len(hits), "reached": fact("reached"),
             "triggered": fact("triggered"), "oracle": first["oracle"] if first else None,
             "property": first["property"] if first else None,
-            "executions": median([row["executions"] for row in hits]),
+            "executions": median([row["executions"] for row in hits]), "seconds": [row["cpu_seconds"] for row in hits],
             "cpu_seconds": median([row["cpu_seconds"] for row in hits]),
             "limit": min((row["limit"] for row in found if not row["detected"]), default=None),
             "derived": bool(found) and all(row["derived"] for row in found)}
@@ -97,9 +97,16 @@ def setting_table(results, plants, commit, table):
     lines = []
     for plant in plants:
         digest = rows.digest_of(plant.text)
-        names = [task.setting for task in campaign.tasks_of(table, plant, 1, None)]
-        found = newest_of(results, results.of(set=table, plant=plant.id, patch=digest), commit) if names else []
-        cells = {name: cell_of([row for row in found if row["setting"] == name], 1) for name in names}
+        names = [task.setting for task in campaign.tasks_of(table, plant, 3, None)]
+        found = results.of(set=table, plant=plant.id, patch=digest)
+        cells = {}
+        # Settings that are compared with each other are of one commit: with and without one kind of feedback, or all of them.
+        for group in dict.fromkeys(name.partition("+")[0] if table == "generators" else "" for name in names):
+            same = newest_of(results, [row for row in found if row["setting"].startswith(group)], commit)
+            for name in dict.fromkeys(names):
+                if name.startswith(group):
+                    some = [row for row in same if row["setting"] == name]
+                    cells[name] = cell_of(some, names.count(name))
         if cells:
             lines.append({"id": plant.id, "title": plant.header.get("Title"), "predicted": plant.header.get("Predicted", "-")[:1],
                           "settings": cells})
@@ -250,25 +257,31 @@ def oracles_text(answer):
 
 
 def generator_lines(answer):
-    """Inputs, feedback, tried, found, median and sum of seconds, a miss counting in full."""
+    """Inputs, feedback, plants, runs, found, limit, median and sum of seconds, a miss counting in full."""
     out = []
     for generator in campaign.GENERATORS:
-        for feedback in ("edges", "state"):
+        for feedback in campaign.FEEDBACKS:
             every = [line["settings"][f"{generator}+{feedback}"] for line in answer["generators"]]
             cells = [cell for cell in every if cell["runs"]]
-            hits = [cell["cpu_seconds"] for cell in cells if cell["detections"]]
-            total = sum(hits) + sum(cell["limit"] for cell in cells if not cell["detections"])
-            out.append([generator, "edges" if feedback == "edges" else "edges and states", len(cells), len(hits),
-                        number(median(hits)), number(total)])
+            seconds = [each for cell in cells for each in cell["seconds"]]
+            limits = [cell["limit"] for cell in cells if cell["limit"] is not None]
+            missed = sum(cell["limit"] * (cell["runs"] - cell["detections"]) for cell in cells if cell["limit"] is not None)
+            out.append([generator, "edges" if feedback == "edges" else "edges and states", len(cells),
+                        sum(cell["runs"] for cell in cells), sum(cell["detections"] > 0 for cell in cells), len(seconds),
+                        f"{min(limits, default=campaign.ABLATION_LIMIT):g}", number(median(seconds)), number(sum(seconds) + missed)])
     return out
+
+
+GENERATOR_COLUMNS = ["inputs", "feedback", ">plants tried", ">runs", ">plants found", ">runs that found", ">limit s", ">median s",
+                     ">sum s"]
 
 
 def generators_text(answer):
     lines = answer["generators"]
     out = ["", "## What the generator and state feedback are worth\n", measured_on(answer, "generators"),
-           f"libFuzzer on host_abi_fuzzer, from an empty corpus, one seed, at most {limit_of(lines)} s per plant. "
-           "Time: median of the plants that were found, and the sum over all that were tried, a miss counting in full.\n",
-           "| inputs | feedback | plants tried | found | median s | sum s |", "|---|---|---|---|---|---|"]
+           "libFuzzer on host_abi_fuzzer, from an empty corpus. Time: median of the runs that found the plant, and the sum over all "
+           "runs, a miss counting in full.\n",
+           "| " + " | ".join(name.lstrip(">") for name in GENERATOR_COLUMNS) + " |", "|---" * len(GENERATOR_COLUMNS) + "|"]
     out += ["| " + " | ".join(str(cell) for cell in cells) + " |" for cells in generator_lines(answer)]
     for generator in campaign.GENERATORS:
         def found(feedback, generator=generator):

@@ -30,6 +30,8 @@ says "$scratch/err" 'line 3: not an id' "a line that is none"
 
 touchstone scoreboard --set everything
 expect 2 "a table that there is not"
+touchstone scoreboard --setting handles+luck
+expect 2 "a line of no table"
 touchstone scoreboard --seeds 0
 expect 2 "no seeds"
 score --only NO-SUCH-PLANT
