@@ -272,7 +272,8 @@ static enum ref_tvm_state tvm_state(uint32_t state)
 static void compare_tvm(struct world *w, const struct tvm *t, const struct ref_tvm *mine)
 {
     for (uint32_t i = 0; i < REF_VCPUS; i++)
-        if (vcpu_state(t->vcpu[i].state) != mine->vcpu[i].state)
+        if ((t->vcpu[i].state != VCPU_ABSENT || mine->vcpu[i].state != REF_VCPU_ABSENT) && /* as most are */
+            vcpu_state(t->vcpu[i].state) != mine->vcpu[i].state)
             disagree(w, "vcpu", "state of vCPU", i, vcpu_state(t->vcpu[i].state), mine->vcpu[i].state);
     if (t->fence.current != mine->fence)
         disagree(w, "fence", "fence of TVM", mine->id, t->fence.current, mine->fence);

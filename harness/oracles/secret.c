@@ -34,7 +34,7 @@ static void report_leak(struct world *w, uint32_t h, const char *where, uint32_t
 
 static void check_word(struct world *w, uint32_t h, uint64_t now, uint64_t before, const char *where, uint32_t number)
 {
-    if (marker_is(now) && now != before)
+    if (now != before && marker_is(now))
         report_leak(w, h, where, number, now);
 }
 
