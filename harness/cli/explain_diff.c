@@ -94,7 +94,7 @@ static void tell_contents(FILE *out, const char *indent, const struct picture *b
         const uint8_t *old = b->window + (size_t)n * PAGE_SIZE, *new = a->window + (size_t)n *PAGE_SIZE;
         bool table = a->record[n].state == PAGE_TABLE || a->record[n].state == PAGE_TVM_ROOT;
         uint32_t differ = 0;
-        bool zero = oracle_is_zero(new, PAGE_SIZE);
+        bool zero = bytes_zero(new, PAGE_SIZE);
 
         if (memcmp(old, new, PAGE_SIZE) == 0)
             continue;

@@ -151,7 +151,7 @@ static void promoted_pages(const struct world *w, struct att_slot *s, uint32_t s
     if (count > 0)
         qsort(list, count, sizeof(*list), by_gfn);
     for (uint32_t i = 0; i < count; i++)
-        if (!oracle_is_zero(frame_of(w, list[i].frame), PAGE_SIZE))
+        if (!bytes_zero(frame_of(w, list[i].frame), PAGE_SIZE))
             att_extend_page(s->pages, list[i].gfn * PAGE_SIZE, frame_of(w, list[i].frame));
     free(list);
 }

@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Comparing frames block by block. Nearly all of the time goes into reading, so processors that can read more at once do.
+ * Comparing and copying frames block by block. Nearly all of the time goes into memory, so processors that can take more of it
+ * at once do.
  */
 #include "harness/oracles/blocks.h"
+
+#include <string.h>
 
 typedef uint64_t wide __attribute__((vector_size(32), may_alias));
 
@@ -20,10 +23,53 @@ static inline __attribute__((always_inline)) block_set differing(const uint8_t *
     return (block_set)blocks;
 }
 
+static inline __attribute__((always_inline)) void copy(uint8_t *to, const uint8_t *from, block_set blocks)
+{
+    for (unsigned rest = blocks; rest != 0; rest &= rest - 1) {
+        size_t at = (size_t)__builtin_ctz(rest) * BLOCK_BYTES;
+        const wide *a = (const void *)(from + at);
+        wide *b = (void *)(to + at);
+        for (unsigned i = 0; i < BLOCK_BYTES / sizeof(wide); i++)
+            b[i] = a[i];
+    }
+}
+
+/* The same without alignment beyond that of a word. */
+typedef uint64_t loose __attribute__((vector_size(32), aligned(8), may_alias));
+
+static inline __attribute__((always_inline)) bool zero(const uint8_t *bytes, size_t len)
+{
+    const loose *at = (const void *)bytes;
+    uint64_t rest = 0;
+
+    for (; len >= BLOCK_BYTES; len -= BLOCK_BYTES, at += 8) {
+        loose any = ((at[0] | at[1]) | (at[2] | at[3])) | ((at[4] | at[5]) | (at[6] | at[7]));
+        if ((any[0] | any[1] | any[2] | any[3]) != 0)
+            return false;
+    }
+    for (const uint8_t *word = (const void *)at; len != 0; len -= sizeof(rest), word += sizeof(rest)) {
+        memcpy(&rest, word, sizeof(rest));
+        if (rest != 0)
+            return false;
+    }
+    return true;
+}
+
 #ifdef __x86_64__
-__attribute__((target("avx2"))) static block_set differing_avx2(const uint8_t *one, const uint8_t *other)
+#define WIDER __attribute__((target("avx2"))) static
+WIDER block_set differing_avx2(const uint8_t *one, const uint8_t *other)
 {
     return differing(one, other);
+}
+
+WIDER void copy_avx2(uint8_t *to, const uint8_t *from, block_set blocks)
+{
+    copy(to, from, blocks);
+}
+
+WIDER bool zero_avx2(const uint8_t *bytes, size_t len)
+{
+    return zero(bytes, len);
 }
 #endif
 
@@ -34,4 +80,24 @@ block_set blocks_differing(const uint8_t *one, const uint8_t *other)
         return differing_avx2(one, other);
 #endif
     return differing(one, other);
+}
+
+void blocks_copy(uint8_t *to, const uint8_t *from, block_set blocks)
+{
+#ifdef __x86_64__
+    if (__builtin_cpu_supports("avx2")) {
+        copy_avx2(to, from, blocks);
+        return;
+    }
+#endif
+    copy(to, from, blocks);
+}
+
+bool bytes_zero(const uint8_t *bytes, size_t len)
+{
+#ifdef __x86_64__
+    if (__builtin_cpu_supports("avx2"))
+        return zero_avx2(bytes, len);
+#endif
+    return zero(bytes, len);
 }

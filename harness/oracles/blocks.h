@@ -6,8 +6,9 @@
 #ifndef TOUCHSTONE_HARNESS_BLOCKS_H
 #define TOUCHSTONE_HARNESS_BLOCKS_H
 
+#include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
-#include <string.h>
 
 #include "monitor/core/types.h"
 
@@ -21,13 +22,10 @@ _Static_assert(FRAME_BLOCKS == 8 * sizeof(block_set), "a bit for each");
 /* Blocks in which two frames differ; 0 when they are equal. Frames are aligned as vectors are. */
 block_set blocks_differing(const uint8_t *one, const uint8_t *other);
 
-/* Copy these blocks of a frame. */
-static inline void blocks_copy(uint8_t *to, const uint8_t *from, block_set blocks)
-{
-    for (unsigned rest = blocks; rest != 0; rest &= rest - 1) {
-        size_t at = (size_t)__builtin_ctz(rest) * BLOCK_BYTES;
-        memcpy(to + at, from + at, BLOCK_BYTES);
-    }
-}
+/* Copy these blocks of a frame, aligned likewise. */
+void blocks_copy(uint8_t *to, const uint8_t *from, block_set blocks);
+
+/* Are `len` bytes, a multiple of 8 and so aligned, all zero? */
+bool bytes_zero(const uint8_t *bytes, size_t len);
 
 #endif

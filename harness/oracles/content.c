@@ -85,7 +85,7 @@ static void judge_promoted_content(struct world *w, uint32_t frame, const struct
     if (r->state == PAGE_DATA)
         judge_promoted_page(w, frame, r->gfn);
     else if ((r->state == PAGE_VCPU_STATE || r->state == PAGE_TVM_STATE || r->state == PAGE_TABLE_POOL) &&
-             used < PAGE_SIZE && !oracle_is_zero(step_bytes(w, frame) + used, PAGE_SIZE - used))
+             used < PAGE_SIZE && !bytes_zero(step_bytes(w, frame) + used, PAGE_SIZE - used))
         oracle_report(w, ORACLE_OWN, S0_CONFIDENTIALITY, "scrub",
                       "frame %u was handed out as %s with old content in it", frame, page_state_name(r->state));
 }
@@ -97,7 +97,7 @@ static void judge_reserve_content(struct world *w, uint32_t frame, const struct 
     bool comes = a->state == PAGE_RESERVE && b->state == PAGE_DATA;
     bool goes = (a->state == PAGE_DATA || a->state == PAGE_BLOCKED) && b->state == PAGE_RESERVE;
 
-    if ((comes || goes) && !oracle_is_zero(step_bytes(w, frame), PAGE_SIZE))
+    if ((comes || goes) && !bytes_zero(step_bytes(w, frame), PAGE_SIZE))
         oracle_report(w, ORACLE_OWN, S1_ISOLATION, "scrub", "frame %u went from %s to %s and is not zero", frame,
                       page_state_name(a->state), page_state_name(b->state));
 }
@@ -107,7 +107,7 @@ static void judge_dead_state(struct world *w, uint32_t frame, const struct page_
 {
     bool state = a->state == PAGE_TVM_STATE || a->state == PAGE_VCPU_STATE;
 
-    if (state && b->state == PAGE_CONF_FREE && !oracle_is_zero(step_bytes(w, frame), PAGE_SIZE))
+    if (state && b->state == PAGE_CONF_FREE && !bytes_zero(step_bytes(w, frame), PAGE_SIZE))
         oracle_report(w, ORACLE_OWN, S0_CONFIDENTIALITY, "scrub",
                       "frame %u was %s of a TVM that is gone and is not zero", frame, page_state_name(a->state));
 }
@@ -122,7 +122,7 @@ void content_judge_new(struct world *w, uint32_t frame)
 
     if (!was_owned)
         frame_set_remove(&o->lined, frame);
-    if (r->state == PAGE_NONCONF && before->state != PAGE_NONCONF && !oracle_is_zero(bytes, PAGE_SIZE)) {
+    if (r->state == PAGE_NONCONF && before->state != PAGE_NONCONF && !bytes_zero(bytes, PAGE_SIZE)) {
         oracle_report(w, ORACLE_OWN, S0_CONFIDENTIALITY, "scrub", "frame %u went back to the host and is not zero",
                       frame);
         return;
@@ -142,7 +142,7 @@ void content_judge_new(struct world *w, uint32_t frame)
         size_t used = object_size(w, frame, r) + 7;
         used -= used % 8;
         /* A page-table frame that was linked in the same call has an entry; linking is judged by the walk. */
-        if (used < PAGE_SIZE && !oracle_is_zero(bytes + used, PAGE_SIZE - used))
+        if (used < PAGE_SIZE && !bytes_zero(bytes + used, PAGE_SIZE - used))
             oracle_report(w, ORACLE_OWN, S0_CONFIDENTIALITY, "scrub",
                           "frame %u was handed out as %s with old content in it", frame, page_state_name(r->state));
         else if (used == 0)

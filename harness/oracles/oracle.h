@@ -390,10 +390,10 @@ void ord_before(struct world *w);
 void ord_event(struct world *w, const struct machine_event *event);
 void ord_after(struct world *w);
 
+/* vCPUs that a TVM's object says there are, in whatever state, as bits. */
+uint64_t oracle_vcpus(const struct tvm *t);
+
 /* First frame of the 4 KiB window frame run that [base, base + count pages) names; false when it is not one. */
 bool oracle_window_run(const struct world *w, uint64_t base, uint64_t count, uint32_t *first);
-
-/* Are the `len` bytes at `bytes` zero? `len` is a multiple of 8. */
-bool oracle_is_zero(const uint8_t *bytes, size_t len);
 
 #endif

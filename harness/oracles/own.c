@@ -323,16 +323,15 @@ static bool regions_are_tidy(struct world *w, uint32_t slot, const struct tvm *t
 }
 
 /* Which vCPUs are on a hart, and since which version of the TVM's fence: the counts agree with the harts. */
-static void check_running_vcpus(struct world *w, uint32_t slot, const struct tvm *t)
+static void check_running_vcpus(struct world *w, uint32_t slot, const struct tvm *t, uint64_t vcpus)
 {
     const struct monitor *m = w->machine->monitor;
     uint32_t current = 0;
     uint32_t previous = 0;
 
-    for (uint32_t i = 0; i < TVM_MAX_VCPUS; i++) {
+    for (; vcpus != 0; vcpus &= vcpus - 1) {
+        uint32_t i = (uint32_t)__builtin_ctzll(vcpus);
         const struct vcpu_slot *v = &t->vcpu[i];
-        if (v->state == VCPU_ABSENT)
-            continue; /* as most are */
         if (v->state > VCPU_SUSPENDED)
             oracle_report(w, ORACLE_OWN, S1_ISOLATION, "vcpu", "vCPU %u of TVM slot %u is in state %u", i, slot,
                           v->state);
@@ -388,8 +387,13 @@ static bool read_facts(struct world *w, uint32_t slot, struct tvm_facts *facts)
     facts->reserve_count = t->reserve_count;
     facts->regions = hash_regions(t);
     for (uint32_t i = 0; i < TVM_MAX_VCPUS; i++)
-        facts->vcpu_frame[i] = t->vcpu[i].state == VCPU_ABSENT ? CONF_PAGE_NONE : t->vcpu[i].frame.index;
-    check_running_vcpus(w, slot, t);
+        facts->vcpu_frame[i] = CONF_PAGE_NONE;
+    uint64_t vcpus = oracle_vcpus(t);
+    for (uint64_t rest = vcpus; rest != 0; rest &= rest - 1) {
+        uint32_t i = (uint32_t)__builtin_ctzll(rest);
+        facts->vcpu_frame[i] = t->vcpu[i].frame.index;
+    }
+    check_running_vcpus(w, slot, t, vcpus);
     return regions_are_tidy(w, slot, t);
 }
 

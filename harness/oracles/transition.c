@@ -386,7 +386,7 @@ void transition_halted(struct world *w)
     if (!o->entered)
         return;
     for (uint32_t frame = 0; frame < o->pages; frame++) {
-        if (o->record[frame].state != PAGE_NONCONF && !oracle_is_zero(step_bytes(w, frame), PAGE_SIZE)) {
+        if (o->record[frame].state != PAGE_NONCONF && !bytes_zero(step_bytes(w, frame), PAGE_SIZE)) {
             oracle_report(w, ORACLE_OWN, S0_CONFIDENTIALITY, "reset-scrub",
                           "frame %u (%s) outlives the system reset with content in it", frame,
                           page_state_name(o->record[frame].state));

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What oracles compare at each step they compare whole: a change of any byte of any page record is noticed, in records that
- * nobody has used before and in others, and a change of any byte of a frame is found in its block.
+ * nobody has used before and in others, and of any slot of a TVM; a change of any byte of a frame is found in its block, and
+ * by the walk of tables in its line.
  */
 #include "harness/tests/world_kit.h"
 
@@ -40,6 +41,64 @@ static void each_byte_of_a_record_counts(void)
     world_destroy(w);
 }
 
+static uint64_t moved(struct world *w)
+{
+    w->oracle_state->scanned = false;
+    records_scan(w);
+    return w->oracle_state->slots_moved;
+}
+
+static void each_byte_of_a_slot_counts(void)
+{
+    struct world *w = kit_world_of(1, ORACLE_SINGLE);
+    struct tvm_slot *slot = w->machine->monitor->tvm;
+
+    for (uint32_t i = 0; i < sizeof(*slot) * MONITOR_MAX_TVMS; i++) {
+        uint8_t *at = (uint8_t *)slot + i;
+        *at ^= 0x80;
+        CHECK_EQ(moved(w), UINT64_C(1) << i / sizeof(*slot));
+        *at ^= 0x80;
+        CHECK_EQ(moved(w), 0);
+    }
+    world_destroy(w);
+}
+
+static void each_byte_of_a_table_counts(void)
+{
+    const uint32_t frame = 3;
+    struct world *w = kit_world_of(1, ORACLE_SINGLE);
+    uint8_t *bytes = w->machine->window + frame * PAGE_SIZE;
+
+    memset(bytes, 0, PAGE_SIZE);
+    lines_zero(w->oracle_state, frame);
+    for (uint32_t i = 0; i < PAGE_SIZE; i++) {
+        CHECK_EQ(lines_of(w, frame), 0);
+        bytes[i] ^= 0x80;
+        lines_written(w, frame, (block_set)(1u << i / BLOCK_BYTES));
+        CHECK_EQ(lines_of(w, frame), UINT64_C(1) << i / 64);
+        frame_set_remove(&w->oracle_state->lined, frame);
+        CHECK_EQ(lines_of(w, frame), UINT64_C(1) << i / 64);
+        bytes[i] ^= 0x80;
+        lines_written(w, frame, (block_set)(1u << i / BLOCK_BYTES));
+    }
+    world_destroy(w);
+}
+
+static void each_byte_of_zeros_counts(void)
+{
+    static uint8_t bytes[PAGE_SIZE] __attribute__((aligned(PAGE_SIZE)));
+
+    for (uint32_t i = 0; i < PAGE_SIZE; i++) {
+        CHECK(bytes_zero(bytes, PAGE_SIZE));
+        bytes[i] = 0x80;
+        CHECK(!bytes_zero(bytes, PAGE_SIZE));
+        CHECK(!bytes_zero(bytes + i / 8 * 8, 8));
+        CHECK(bytes_zero(bytes, i / 8 * 8));
+        CHECK(bytes_zero(bytes + i / 8 * 8 + 8, PAGE_SIZE - i / 8 * 8 - 8));
+        bytes[i] = 0;
+    }
+}
+
 static void each_byte_of_a_frame_counts(void)
 {
     static uint8_t one[PAGE_SIZE] __attribute__((aligned(PAGE_SIZE)));
@@ -57,6 +116,9 @@ static void each_byte_of_a_frame_counts(void)
 int main(void)
 {
     each_byte_of_a_record_counts();
+    each_byte_of_a_slot_counts();
+    each_byte_of_a_table_counts();
+    each_byte_of_zeros_counts();
     each_byte_of_a_frame_counts();
     return test_finish();
 }
