@@ -33,6 +33,7 @@ FUZZERS = ("host_abi_fuzzer", "guest_abi_fuzzer", "multi_hart_fuzzer", "promote_
            "trace_codec_fuzzer")
 COMMANDS = {"hunt": "touchstone", "interleave": "touchstone", "interleave-fine": "touchstone-fine"}
 LONGEST = "40992"  # bytes of the longest trace
+TIMEOUT = 600  # seconds for one input
 ENDLESS = str(1 << 62)  # steps of the interleaver: processor time ends it
 SANITIZERS = {
     "ASAN_OPTIONS": "detect_leaks=0:allocator_may_return_null=1:symbolize=1",
@@ -132,7 +133,7 @@ class Attack:
             with open(options, encoding="utf-8") as stream:
                 longest = re.search(r"^max_len = (\d+)", stream.read(), re.M).group(1)
         # An engine's own limit is in real time, of which a busy machine may take any amount: steps are bounded by LIV.
-        words = [os.path.join(self.build, "fuzz-libfuzzer", target), f"-seed={self.seed}", "-timeout=600", "-rss_limit_mb=2048",
+        words = [os.path.join(self.build, "fuzz-libfuzzer", target), f"-seed={self.seed}", f"-timeout={TIMEOUT}", "-rss_limit_mb=2048",
                  f"-max_len={longest}", "-len_control=0", "-entropic=0", "-print_final_stats=1",
                  "-artifact_prefix=" + artefacts + os.sep, corpus, os.path.join(self.build, "silence", "seeds")]
         done = self.meter.run(words, artefacts, self.seconds, dict(os.environ, **SANITIZERS))
@@ -140,13 +141,24 @@ class Attack:
             re.findall(r"^#(\d+)", done.errors, re.M)[-1:]
         found = 0
         for name in sorted(os.listdir(artefacts)):
-            if name.startswith(("crash-", "leak-", "timeout-", "oom-")):
+            if name.startswith("timeout-") and self.ends(words[0], os.path.join(artefacts, name)):
+                print(f"silence: {target}: an input took {TIMEOUT} s of real time, but not of processor time: no finding",
+                      file=sys.stderr)
+            elif name.startswith(("crash-", "leak-", "timeout-", "oom-")):
                 with open(os.path.join(artefacts, "err.txt"), encoding="utf-8", errors="replace") as stream:
                     keep_input(os.path.join(artefacts, name), self.findings, target, stream.read())
                 found += 1
         if counts or found:
             shutil.rmtree(artefacts)
         return done, int(counts[0]) if counts else 0, found
+
+    @staticmethod
+    def ends(program, path):
+        """Does an input end by itself within the time for one, of this process alone? Whoever stops an engine for a while, or the
+        whole machine, takes time from it that its clock counts."""
+        with tempfile.TemporaryDirectory() as folder:
+            alone = meter.Meter()  # an interruption ends the attack, and not the look at what came of it
+            return alone.run([program, path], folder, TIMEOUT, dict(os.environ, **SANITIZERS)).code == 0
 
     def command(self, name):
         program = os.path.join(self.build, "host-release", COMMANDS[name])

@@ -136,4 +136,25 @@ says "$scratch/err" 'log.tsv, line 2: ' "the line is named"
 python3 "$plants/silence.py" --total --log "$scratch/log.tsv" >"$scratch/out"
 says "$scratch/out" '^3.50 processor hours, 27 executions, 1 findings; 0.50 processor hours since' "a finding begins it anew"
 
+# An engine that was stopped for a while says that an input took too long; only one that takes as long again is a finding.
+mkdir -p "$scratch/build/fuzz-libfuzzer" "$scratch/build/silence/seeds"
+cat >"$scratch/build/fuzz-libfuzzer/trace_codec_fuzzer" <<'ENGINE'
+#!/bin/sh
+# Says of the input that it took too long, and of the input alone what the file beside it says.
+[ -e "$1" ] && exit "$(cat "${0%/*}/code")"
+for word; do case $word in -artifact_prefix=*) echo slow >"${word#*=}timeout-1" ;; esac; done
+echo 'stat::number_of_executed_units: 7' >&2
+exit 70
+ENGINE
+chmod +x "$scratch/build/fuzz-libfuzzer/trace_codec_fuzzer"
+for wanted in 0 5; do
+    [ "$wanted" = 0 ] && echo 0 >"$scratch/build/fuzz-libfuzzer/code" || echo 70 >"$scratch/build/fuzz-libfuzzer/code"
+    python3 "$plants/silence.py" --seconds 5 --target trace_codec_fuzzer --build "$scratch/build" --log "$scratch/stopped.tsv" \
+        --findings "$scratch/stopped" >"$scratch/out" 2>"$scratch/err"
+    code=$?
+    expect "$wanted" "an input that took too long, and alone ends with $(cat "$scratch/build/fuzz-libfuzzer/code")"
+done
+says "$scratch/stopped.tsv" 'trace_codec_fuzzer.*7	0$' "an engine that was stopped has found nothing"
+says "$scratch/stopped.tsv" 'trace_codec_fuzzer.*7	1$' "an input that never ends is a finding"
+
 finish
