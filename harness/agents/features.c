@@ -2,6 +2,8 @@
 /* Features of a step; see features.h. */
 #include "harness/agents/features.h"
 
+#include <string.h>
+
 #include "monitor/core/tvm.h"
 #include "monitor/core/vcpu.h"
 
@@ -54,14 +56,16 @@ static uint64_t life(const struct machine *m, uint32_t slot)
     const struct tvm *t =
         entry->state == TVM_INITIALIZING || entry->state == TVM_RUNNABLE ? machine_tvm_object(m, slot) : NULL;
     uint32_t kinds = 0, states = 0;
+    uint8_t promoted;
 
     if (t == NULL)
         return entry->state;
+    memcpy(&promoted, &t->promoted, sizeof(promoted)); /* another hart may be about to fill the object, or to wipe it */
     for (uint32_t i = 0; i < t->region_count && i < TVM_MAX_REGIONS; i++)
         kinds |= 1u << (t->region[i].type & 7u);
     for (uint32_t i = 0; i < TVM_MAX_VCPUS; i++)
         states |= 1u << (t->vcpu[i].state & 7u);
-    uint64_t hash = mix(mix(entry->state << 2 | (entry->running != 0) << 1 | t->promoted, kinds), states);
+    uint64_t hash = mix(mix(entry->state << 2 | (entry->running != 0) << 1 | (promoted != 0), kinds), states);
     for (uint32_t i = 0; i < WATCHED_VCPUS && i < TVM_MAX_VCPUS; i++)
         hash = mix(hash, t->vcpu[i].state != VCPU_ABSENT ? life_of_vcpu(m, &t->vcpu[i]) : 0);
     return hash;

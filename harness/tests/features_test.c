@@ -7,6 +7,7 @@
 
 #include "harness/agents/features.h"
 #include "harness/tests/world_kit.h"
+#include "monitor/core/tvm.h"
 
 static const char text[] =
     "touchstone 1 harts=2\n"
@@ -79,6 +80,20 @@ int main(void)
     CHECK_EQ(one.count[0], PAGES);     /* names no frame of the window */
     CHECK_EQ(one.count[7], PAGES + 1); /* names one */
     CHECK(one.feature[1][PAGES] != one.feature[7][PAGES]);
+
+    /* Harts that overlap show objects that are half filled, or half wiped: those are looked at, and no more. */
+    uint64_t finalized = kit_window(4) + offsetof(struct tvm, promoted);
+    uint64_t out[FEATURES_MAX];
+    struct features f;
+    struct step_result seen = {0};
+    uint8_t junk = 247;
+    world_reset(w);
+    features_begin(&f);
+    for (uint32_t i = 0; i < 10; i++)
+        CHECK(world_step(w, &t.op[i], &seen));
+    CHECK(machine_poke(w->machine, finalized, &junk, sizeof(junk)));
+    CHECK(features_beside_coverage(&f, w, &t.op[9], &seen, out) >= PAGES);
+    CHECK(out[LIFE] != one.feature[9][LIFE]);
     world_destroy(w);
     return test_finish();
 }
