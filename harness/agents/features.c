@@ -40,11 +40,12 @@ static uint64_t abstract_state(const struct world *w, uint32_t h)
     return state << 2 | (uint64_t)fencing << 1 | m->halted;
 }
 
-/* What a vCPU is in, and what it waits for when it was entered once: 0 when there is none. */
+/* What a vCPU is in, and what it waits for: 0 when there is none, or none in the window. */
 static uint64_t life_of_vcpu(const struct machine *m, const struct vcpu_slot *slot)
 {
-    const uint8_t *at = machine_peek(m, MACHINE_WINDOW_BASE + ((uint64_t)slot->frame.index << 12), sizeof(struct vcpu));
-    const struct vcpu *vcpu = (const struct vcpu *)(const void *)at;
+    uint64_t at = MACHINE_WINDOW_BASE + (uint64_t)slot->frame.index * PAGE_SIZE;
+    const struct vcpu *vcpu =
+        slot->state != VCPU_ABSENT ? (const void *)machine_peek(m, at, sizeof(struct vcpu)) : NULL;
 
     return vcpu != NULL ? (slot->state & 7u) << 4 | (vcpu->pending.kind & 7u) << 1 | 1 : 0;
 }
@@ -66,8 +67,8 @@ static uint64_t life(const struct machine *m, uint32_t slot)
     for (uint32_t i = 0; i < TVM_MAX_VCPUS; i++)
         states |= 1u << (t->vcpu[i].state & 7u);
     uint64_t hash = mix(mix(entry->state << 2 | (entry->running != 0) << 1 | (promoted != 0), kinds), states);
-    for (uint32_t i = 0; i < WATCHED_VCPUS && i < TVM_MAX_VCPUS; i++)
-        hash = mix(hash, t->vcpu[i].state != VCPU_ABSENT ? life_of_vcpu(m, &t->vcpu[i]) : 0);
+    for (uint32_t i = 0; i < WATCHED_VCPUS; i++)
+        hash = mix(hash, life_of_vcpu(m, &t->vcpu[i]));
     return hash;
 }
 
@@ -127,33 +128,39 @@ void features_before(struct features *f, const struct world *w, const struct tra
     }
 }
 
+static uint32_t hart_of(const struct world *w, const struct trace_op *op)
+{
+    return op->hart < w->machine->config.harts ? op->hart : 0;
+}
+
+/* For each frame that was named a feature of its uses and of `hash`, behind the `count` that there are. Returns how many then. */
+static unsigned page_features(struct features *f, const struct world *w, uint64_t hash, uint64_t *out, unsigned count)
+{
+    for (uint32_t i = 0; i < f->frames; i++)
+        out[count++] = finished(mix(hash, (uint64_t)f->use[i] << 8 | use_of(w, f->frame[i])));
+    f->frames = 0;
+    return count;
+}
+
 unsigned features_after(struct features *f, const struct world *w, const struct trace_op *op,
                         const struct step_result *seen, uint64_t out[FEATURES_MAX])
 {
-    uint32_t h = op->hart < w->machine->config.harts ? op->hart : 0;
     uint64_t now = outcome(op, seen);
     unsigned count = 0;
 
-    out[count++] = finished(mix(mix(1, now), abstract_state(w, h)));
+    out[count++] = finished(mix(mix(1, now), abstract_state(w, hart_of(w, op))));
     out[count++] = finished(mix(mix(2, f->last), now));
-    for (uint32_t i = 0; i < f->frames; i++)
-        out[count++] = finished(mix(mix(3, now), (uint64_t)f->use[i] << 8 | use_of(w, f->frame[i])));
     f->last = worked(op, seen);
-    f->frames = 0;
-    return count;
+    return page_features(f, w, mix(3, now), out, count);
 }
 
 unsigned features_beside_coverage(struct features *f, const struct world *w, const struct trace_op *op,
                                   const struct step_result *seen, uint64_t out[FEATURES_MAX])
 {
-    uint32_t h = op->hart < w->machine->config.harts ? op->hart : 0;
     unsigned count = 0;
 
-    out[count++] = finished(mix(4, abstract_state(w, h)));
+    out[count++] = finished(mix(4, abstract_state(w, hart_of(w, op))));
     for (uint32_t slot = 0; slot < WATCHED_TVMS; slot++)
         out[count++] = finished(mix(5, life(w->machine, slot)));
-    for (uint32_t i = 0; i < f->frames; i++)
-        out[count++] = finished(mix(mix(6, worked(op, seen)), (uint64_t)f->use[i] << 8 | use_of(w, f->frame[i])));
-    f->frames = 0;
-    return count;
+    return page_features(f, w, mix(6, worked(op, seen)), out, count);
 }

@@ -13,7 +13,7 @@
  * is under way, whether the mailbox is set. Finer and every input would be new; coarser and no sequence would be.
  *
  * For fuzzers (targets/state_feedback.c), whom coverage tells what was done and what came of it, only where a sequence has led to.
- * Each state is a step towards the next one; more of them, and the inputs that matter are drowned (reports/scoreboard):
+ * Each state is a step towards the next one; with many more of them the inputs that matter are drowned (doc/targets.md):
  *
  *   state     the coarse state of the world
  *   life      of a TVM: its state, kinds of its regions, states of its vCPUs, and what they wait for

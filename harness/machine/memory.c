@@ -189,7 +189,9 @@ void memory_window_vary(struct machine *m, uint64_t bits)
 
     p->window_bits ^= bits;
     for (uint32_t frame = m->config.host_pages; frame < p->frames; frame++) {
-        for (size_t i = 0; p->kept[frame] != 0 && i < PAGE_SIZE; i += sizeof(word)) {
+        if (p->kept[frame] == 0)
+            continue;
+        for (size_t i = 0; i < PAGE_SIZE; i += sizeof(word)) {
             memcpy(&word, kept_frame(m, frame) + i, sizeof(word));
             word ^= bits;
             memcpy(kept_frame(m, frame) + i, &word, sizeof(word));

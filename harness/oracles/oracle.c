@@ -7,8 +7,6 @@
 #include "harness/oracles/ref.h"
 #include "monitor/core/tvm.h"
 
-_Static_assert(VCPU_ABSENT == 0 && TVM_MAX_VCPUS == 64, "a bit for each");
-
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -87,19 +85,11 @@ bool oracle_window_run(const struct world *w, uint64_t base, uint64_t count, uin
     return true;
 }
 
-/* Most of those that there may be, there are not: eight at a time are passed over. */
+_Static_assert(VCPU_ABSENT == 0 && TVM_MAX_VCPUS == 64, "a bit for each");
+
 uint64_t oracle_vcpus(const struct tvm *t)
 {
-    uint64_t vcpus = 0;
-
-    for (uint32_t base = 0; base < TVM_MAX_VCPUS; base += 8) {
-        const struct vcpu_slot *v = &t->vcpu[base];
-        uint32_t any =
-            v[0].state | v[1].state | v[2].state | v[3].state | v[4].state | v[5].state | v[6].state | v[7].state;
-        for (uint32_t i = 0; any != VCPU_ABSENT && i < 8; i++)
-            vcpus |= (uint64_t)(v[i].state != VCPU_ABSENT) << (base + i);
-    }
-    return vcpus;
+    return oracle_present(&t->vcpu[0].state, sizeof(t->vcpu[0]));
 }
 
 /* --- life ------------------------------------------------------------------------------------------------------- */

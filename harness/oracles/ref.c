@@ -270,25 +270,11 @@ static enum ref_tvm_state tvm_state(uint32_t state)
     return REF_ABSENT;
 }
 
-/* vCPUs of the model, as bits, in the way of oracle_vcpus. */
-static uint64_t vcpus_of(const struct ref_tvm *mine)
-{
-    uint64_t vcpus = 0;
-
-    for (uint32_t base = 0; base < REF_VCPUS; base += 8) {
-        const struct ref_vcpu *v = &mine->vcpu[base];
-        uint32_t any =
-            v[0].state | v[1].state | v[2].state | v[3].state | v[4].state | v[5].state | v[6].state | v[7].state;
-        for (uint32_t i = 0; any != REF_VCPU_ABSENT && i < 8; i++)
-            vcpus |= (uint64_t)(v[i].state != REF_VCPU_ABSENT) << (base + i);
-    }
-    return vcpus;
-}
-
-/* The object behind a slot, or NULL when the slot points nowhere: then OWN has more to say than REF. */
 static void compare_tvm(struct world *w, const struct tvm *t, const struct ref_tvm *mine)
 {
-    for (uint64_t vcpus = oracle_vcpus(t) | vcpus_of(mine); vcpus != 0; vcpus &= vcpus - 1) {
+    uint64_t vcpus = oracle_vcpus(t) | oracle_present(&mine->vcpu[0].state, sizeof(mine->vcpu[0]));
+
+    for (; vcpus != 0; vcpus &= vcpus - 1) {
         uint32_t i = (uint32_t)__builtin_ctzll(vcpus);
         if (vcpu_state(t->vcpu[i].state) != mine->vcpu[i].state)
             disagree(w, "vcpu", "state of vCPU", i, vcpu_state(t->vcpu[i].state), mine->vcpu[i].state);
@@ -335,6 +321,7 @@ static void compare_tvms(struct world *w, bool everything, uint64_t id)
         }
         if (slot->running != t->running)
             disagree(w, "running", "vCPUs on harts of TVM", slot->id, slot->running, t->running);
+        /* A slot that points nowhere has none: then OWN has more to say than REF. */
         const struct tvm *object = everything || slot->id == id ? machine_tvm_object(w->machine, i) : NULL;
         if (object != NULL)
             compare_tvm(w, object, t);

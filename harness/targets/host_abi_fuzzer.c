@@ -7,7 +7,7 @@
  *
  * Worlds of each number of harts, and of two harts for each state that the IOPMP can be in, are made once and reset after each
  * input. An input with another IOPMP than a working one is acted out by two harts, whatever number it asks for; one that asks
- * for other memory sizes or another seed gets a world of its own, which takes as long as a dozen inputs.
+ * for other memory sizes or another seed gets a world of its own.
  */
 #include "harness/targets/acting.h"
 #include "harness/targets/fuzzer.h"
@@ -16,17 +16,22 @@
 
 #define HARTS_WITHOUT_IOPMP 2u
 
-static struct world *usual_world[MONITOR_MAX_HARTS + 1];
-static struct world *unusual_iopmp[IOPMP_COUNT];
+static struct world *made[IOPMP_COUNT][MONITOR_MAX_HARTS + 1];
 static struct trace trace;
 static enum trace_generator generator;
 
 /* The world that was made for traces like this one, or NULL. */
 static struct world *prepared(const struct trace *t)
 {
-    if (t->host_pages != 0 || t->window_pages != 0 || t->seed != 0)
-        return NULL;
-    return t->iopmp == IOPMP_PRESENT ? usual_world[t->harts] : unusual_iopmp[t->iopmp];
+    bool usual = t->host_pages == 0 && t->window_pages == 0 && t->seed == 0;
+
+    return usual ? made[t->iopmp][t->harts] : NULL;
+}
+
+static void make(uint8_t iopmp, uint8_t harts)
+{
+    trace = (struct trace){.harts = harts, .iopmp = iopmp};
+    made[iopmp][harts] = acting_world(&trace, ORACLE_ALL);
 }
 
 /*
@@ -39,15 +44,10 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
     (void)argv;
     state_feedback_prepare();
     generator = trace_generator_wanted();
-    for (uint8_t harts = 1; harts <= MONITOR_MAX_HARTS; harts++) {
-        trace = (struct trace){.harts = harts};
-        usual_world[harts] = acting_world(&trace, ORACLE_ALL);
-    }
-    for (uint8_t iopmp = 0; iopmp < IOPMP_COUNT; iopmp++) {
-        trace = (struct trace){.harts = HARTS_WITHOUT_IOPMP, .iopmp = iopmp};
-        if (iopmp != IOPMP_PRESENT)
-            unusual_iopmp[iopmp] = acting_world(&trace, ORACLE_ALL);
-    }
+    for (uint8_t harts = 1; harts <= MONITOR_MAX_HARTS; harts++)
+        make(IOPMP_PRESENT, harts);
+    for (uint8_t iopmp = IOPMP_PRESENT + 1; iopmp < IOPMP_COUNT; iopmp++)
+        make(iopmp, HARTS_WITHOUT_IOPMP);
     return 0;
 }
 
