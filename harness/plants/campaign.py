@@ -144,8 +144,8 @@ class Campaign:
               f"{row['cpu_seconds']:>8.2f} CPU s  {seen}{'  (derived)' if is_derived else ''}", file=sys.stderr, flush=True)
 
     def plant(self, plant):
-        """All missing runs of one plant. A plant that does not build is remembered, not
-        recorded, and so is a run whose finding the clean monitor shows as well: there is no figure for it."""
+        """All missing runs of one plant. A plant that does not build is remembered, not recorded, and so is a run whose
+        finding the clean monitor shows as well: there is no figure for it."""
         tasks = self.missing(plant)
         if not tasks:
             return
@@ -156,11 +156,9 @@ class Campaign:
                     self.one(plant, source, task)
                     if self.bench.meter.stopped:
                         return
-            except engines.Accused as problem:
-                self.accused.append(f"{plant.id}: {problem}")
-                print(f"touchstone scoreboard: {plant.id}: {problem}", file=sys.stderr, flush=True)
-            except (planting.BuildFailed, engines.EngineFailed) as problem:
-                self.failures.append(f"{plant.id}: {problem}")
+            except (planting.BuildFailed, engines.EngineFailed, engines.Accused) as problem:
+                what = self.accused if isinstance(problem, engines.Accused) else self.failures
+                what.append(f"{plant.id}: {problem}")
                 print(f"touchstone scoreboard: {plant.id}: {problem}", file=sys.stderr, flush=True)
             finally:
                 shutil.rmtree(os.path.join(self.builder.work, plant.id), ignore_errors=True)

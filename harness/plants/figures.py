@@ -85,7 +85,7 @@ def of_silence():
     commits = list(dict.fromkeys(row["commit"] for row in found))
     notes = [f"{silence.hours(found):.2f} processor hours in all, on {len(commits)} commits: {', '.join(commits)}.",
              f"{silence.hours(silence.since_last_finding(found)):.2f} processor hours since the last finding. A line fails when "
-             "there are findings on the newest commit that it was measured on; each one that was mended has a regression trace."]
+             "there are findings on the newest commit that it was measured on; what was mended has a regression trace or a test."]
     return fragment.table("silence", "Log of silence", "How long was the real monitor attacked, with all oracles on, and what was found?",
                           "ci/silence", ["target", "engine", ">runs", ">CPU s", ">executions", ">findings"], lines,
                           sum(still.values()), notes)

@@ -54,6 +54,7 @@ class Rows:
         self.lock = threading.Lock()
         self.by_key = {}
         self.order = []
+        self.commits = {}  # in the order in which they came first, as keys
         self.read()
 
     def read(self):
@@ -78,6 +79,7 @@ class Rows:
 
     def take(self, row):
         key = key_of(row)
+        self.commits.setdefault(row["commit"])
         old = self.by_key.get(key)
         if old is None:
             self.order.append(key)

@@ -25,7 +25,10 @@ sys.dont_write_bytecode = True
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE)
 
+sys.path.append(os.path.join(os.path.dirname(os.path.dirname(HERE)), "reports"))
+
 import meter  # noqa: E402
+from files import write_whole  # noqa: E402
 
 ROOT = os.path.dirname(os.path.dirname(HERE))
 COLUMNS = ("commit", "target", "engine", "cpu_seconds", "executions", "findings")
@@ -91,26 +94,17 @@ def commit_of(root):
     return name.stdout.decode().strip() + ("-changed" if changed else "")
 
 
-def keep(path, base):
-    """Copy an input or a text to findings/ unless it is there; False when it was."""
-    os.makedirs(os.path.dirname(base), exist_ok=True)
-    if os.path.exists(base):
-        return False
-    shutil.copyfile(path, base + ".part")
-    os.replace(base + ".part", base)
-    return True
-
-
 def keep_input(path, folder, name, text):
     """Keep an input that the real monitor was accused with, named by what is in it, and a text beside it. Returns its path."""
     with open(path, "rb") as stream:
         data = stream.read()
-    kept = os.path.join(folder, f"{name}-{hashlib.sha256(data).hexdigest()[:12]}")
-    suffix = ".tst" if data[:3] == b"TST" or not path.endswith(".trace") else ".trace"
-    if keep(path, kept + suffix):
-        with open(kept + ".txt", "w", encoding="utf-8") as stream:
-            stream.write(text)
-    return kept + suffix
+    base = os.path.join(folder, f"{name}-{hashlib.sha256(data).hexdigest()[:12]}")
+    kept = base + (".trace" if path.endswith(".trace") else ".tst")
+    if not os.path.exists(kept):
+        write_whole(base + ".txt", text)
+        shutil.copyfile(path, kept + ".part")
+        os.replace(kept + ".part", kept)
+    return kept
 
 
 class Attack:
@@ -133,8 +127,8 @@ class Attack:
             with open(options, encoding="utf-8") as stream:
                 longest = re.search(r"^max_len = (\d+)", stream.read(), re.M).group(1)
         # An engine's own limit is in real time, of which a busy machine may take any amount: steps are bounded by LIV.
-        words = [os.path.join(self.build, "fuzz-libfuzzer", target), f"-seed={self.seed}", f"-timeout={TIMEOUT}", "-rss_limit_mb=2048",
-                 f"-max_len={longest}", "-len_control=0", "-entropic=0", "-print_final_stats=1",
+        words = [os.path.join(self.build, "fuzz-libfuzzer", target), f"-seed={self.seed}", f"-timeout={TIMEOUT}",
+                 "-rss_limit_mb=2048", f"-max_len={longest}", "-len_control=0", "-entropic=0", "-print_final_stats=1",
                  "-artifact_prefix=" + artefacts + os.sep, corpus, os.path.join(self.build, "silence", "seeds")]
         done = self.meter.run(words, artefacts, self.seconds, dict(os.environ, **SANITIZERS))
         counts = re.findall(r"^stat::number_of_executed_units: *(\d+)", done.errors, re.M) or \

@@ -6,6 +6,7 @@ most figures for it, the newest of those. The tables name the commits and machin
 What was not measured is said to be so, and what was missed is listed by name with the reason.
 """
 
+import collections
 import json
 import os
 import statistics
@@ -31,11 +32,10 @@ def newest_of(results, found, wanted):
     """The rows of one commit: that with the most in `found`, the newest of those. `wanted`: a commit, or None for any."""
     if wanted is not None:
         return [row for row in found if row["commit"] == wanted]
-    commits = list(dict.fromkeys(row["commit"] for row in results.of()))
-    counts = [sum(row["commit"] == name for row in found) for name in commits]
-    best = max(counts, default=0)
-    newest = [name for name, count in zip(commits, counts) if count == best][-1:] if best else []
-    return [row for row in found if row["commit"] in newest]
+    age = {name: place for place, name in enumerate(results.commits)}
+    counts = collections.Counter(row["commit"] for row in found)
+    best = max(counts, key=lambda name: (counts[name], age[name]), default=None)
+    return [row for row in found if row["commit"] == best]
 
 
 def median(numbers):
@@ -93,6 +93,11 @@ def engine_table(results, plants, commit):
     return lines
 
 
+def compared_with(table, setting):
+    """Settings of the same name here are compared with each other, and so of one commit."""
+    return setting.partition("+")[0] if table == "generators" else table
+
+
 def setting_table(results, plants, commit, table):
     lines = []
     for plant in plants:
@@ -100,13 +105,10 @@ def setting_table(results, plants, commit, table):
         names = [task.setting for task in campaign.tasks_of(table, plant, 3, None)]
         found = results.of(set=table, plant=plant.id, patch=digest)
         cells = {}
-        # Settings that are compared with each other are of one commit: with and without one kind of feedback, or all of them.
-        for group in dict.fromkeys(name.partition("+")[0] if table == "generators" else "" for name in names):
-            same = newest_of(results, [row for row in found if row["setting"].startswith(group)], commit)
-            for name in dict.fromkeys(names):
-                if name.startswith(group):
-                    some = [row for row in same if row["setting"] == name]
-                    cells[name] = cell_of(some, names.count(name))
+        for name in dict.fromkeys(names):
+            group = [row for row in found if compared_with(table, row["setting"]) == compared_with(table, name)]
+            same = newest_of(results, group, commit)
+            cells[name] = cell_of([row for row in same if row["setting"] == name], names.count(name))
         if cells:
             lines.append({"id": plant.id, "title": plant.header.get("Title"), "predicted": plant.header.get("Predicted", "-")[:1],
                           "settings": cells})
