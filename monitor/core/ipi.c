@@ -65,6 +65,15 @@ static bool fence_reached(const struct hart *target, uint32_t ticket)
     return (int32_t)(shared_load(&target->fence_done) - ticket) >= 0 || !is_reachable(target);
 }
 
+/*
+ * Has this hart anything to serve? Not only requests: one that was served before its ticket was drawn is gone, and leaves
+ * somebody who waits for the ticket.
+ */
+static bool is_waited_for(const struct hart *h)
+{
+    return shared_load(&h->ipi_request) != 0 || shared_load(&h->fence_wanted) != shared_load(&h->fence_done);
+}
+
 void ipi_remote_fence(struct hart *h, struct hart_set targets, uint32_t kind)
 {
     struct monitor *m = h->monitor;
@@ -86,7 +95,7 @@ void ipi_remote_fence(struct hart *h, struct hart_set targets, uint32_t kind)
             continue;
         /* Bounded by the longest call of another hart: every hart takes its machine interrupt when it leaves one. */
         while (!fence_reached(target, ticket[i])) {
-            if (shared_load(&h->ipi_request) != 0)
+            if (is_waited_for(h))
                 ipi_serve(h);
             hal_relax(h);
         }

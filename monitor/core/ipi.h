@@ -4,8 +4,8 @@
  *
  * A request is posted first and the interrupt raised after it; the target takes the interrupt back first and
  * collects requests after it: none is lost. A fence is waited for by ticket: it is complete when the target has fenced
- * after the ticket was drawn, or is not executing anything. Who waits serves its own requests meanwhile, so two
- * harts that wait for each other both go on.
+ * after it was asked for, or is not executing anything. Who waits serves its own requests and tickets meanwhile, so
+ * harts that wait for each other all go on.
  */
 #ifndef TOUCHSTONE_CORE_IPI_H
 #define TOUCHSTONE_CORE_IPI_H
