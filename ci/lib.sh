@@ -63,6 +63,7 @@ PACKAGES_FUZZ="afl++ clang-14 g++ libclang-rt-14-dev llvm-14 llvm-14-dev"
 PACKAGES_FIRMWARE="binutils-riscv64-unknown-elf gcc-riscv64-unknown-elf qemu-system-misc"
 PACKAGES_REPLAY="libunicorn-dev"
 PACKAGES_PROVE="python3-z3"
+PACKAGES_FAST="clang-19 libclang-rt-19-dev lld-19 llvm-19"
 PACKAGES_CHECK="clang-19 clang-format-14 clang-tidy-14 cloc git libclang-rt-19-dev llvm-14 shellcheck"
 
 # packages_of <group>...: the packages of these groups, sorted and unique.
@@ -75,8 +76,9 @@ packages_of() {
             firmware) all+=" $PACKAGES_FIRMWARE" ;;
             replay) all+=" $PACKAGES_REPLAY" ;;
             prove) all+=" $PACKAGES_PROVE" ;;
+            fast) all+=" $PACKAGES_FAST" ;;
             check) all+=" $PACKAGES_CHECK" ;;
-            *) die "$EXIT_USAGE" "unknown package group '$group': build, fuzz, firmware, replay, prove or check" ;;
+            *) die "$EXIT_USAGE" "unknown package group '$group': build, fuzz, firmware, replay, prove, fast or check" ;;
         esac
     done
     echo "${all# }" | tr ' ' '\n' | sort -u
@@ -150,8 +152,9 @@ tool_of_preset() {
     need cmake cmake
     need ninja ninja-build
     case $1 in
-        host-release | host-fast | host-profile | host-gcc) need gcc gcc ;;
-        host-clang19) need clang-19 clang-19 ;;
+        host-release | host-gcc) need gcc gcc ;;
+        host-clang19 | host-profile) need clang-19 clang-19 ;;
+        host-fast) need clang-19 clang-19 && need ld.lld-19 lld-19 && need llvm-ar-19 llvm-19 ;;
         fuzz-afl) need afl-clang-fast afl++ ;;
         firmware) need riscv64-unknown-elf-gcc gcc-riscv64-unknown-elf ;;
         coverage) need clang-14 clang-14 && need llvm-cov-14 llvm-14 ;;
