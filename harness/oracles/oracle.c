@@ -111,6 +111,7 @@ static void see_entry(struct world *w, const struct machine_event *event)
     e->from_guest = hart->virt && !hart->parked;
     e->cause = event->a;
     e->call = CALL_none;
+    e->shown.known = false;
     e->trap = w->machine->taken[event->hart];
     if (e->cause == CAUSE_ECALL_HOST || e->cause == CAUSE_ECALL_GUEST)
         e->call = call_of(e->from_guest, hart->x[A7], hart->x[A6]);
@@ -127,6 +128,9 @@ static void on_event(void *data, const struct machine_event *event)
     if (event->kind == EVENT_ENTER_MONITOR)
         see_entry(w, event);
     ord_event(w, event);
+    const struct entry *e = &w->oracle_state->entry[event->hart];
+    if (event->kind == EVENT_LEAVE_MONITOR && event->a == 0 && e->entered && e->from_guest)
+        secret_leave(w, event->hart);
     if (event->kind == EVENT_UNTRUSTED_WRITE)
         secret_write(w, event->hart, event->a, event->b);
     if ((w->oracles & ORACLE_REF) == 0)

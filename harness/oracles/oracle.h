@@ -69,13 +69,26 @@ struct world_image {
 };
 
 /* One hart's last entry into the monitor during this step. */
+/*
+ * What an exit may write of the mailbox, as it was when the hart left the monitor. Later in the same step another hart may
+ * exit, and the host may have given it the same mailbox.
+ */
+#define EXIT_CSRS 6u
+#define EXIT_GPRS 8u
+struct exit_words {
+    bool known;
+    uint64_t csr[EXIT_CSRS]; /* by exit_csrs in secret.c */
+    uint64_t gpr[EXIT_GPRS]; /* a0 on */
+};
+
 struct entry {
     bool entered;
     bool from_guest;
     uint64_t cause;
     uint16_t call; /* ABI id when it was an ecall that names one */
     struct trap trap;
-    uint64_t reply[2]; /* a0 and a1 of the mailbox, when the host runs a vCPU */
+    uint64_t reply[2];       /* a0 and a1 of the mailbox, when the host runs a vCPU */
+    struct exit_words shown; /* when a guest left the hart */
     struct world_image before;
 };
 
@@ -377,6 +390,10 @@ void region_after(struct world *w);
 void secret_after(struct world *w);
 void secret_trap_to_host(struct world *w);
 void secret_write(struct world *w, uint32_t hart, uint64_t address, uint64_t len);
+/* A hart goes from the monitor, entered from a guest, to the host. */
+void secret_leave(struct world *w, uint32_t hart);
+/* A CSR of the mailbox as the exit of this step left it; 0 when there was none. */
+uint64_t secret_shown_csr(const struct world *w, uint32_t hart, uint32_t csr);
 
 /* result.c */
 void result_after(struct world *w);

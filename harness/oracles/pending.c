@@ -147,17 +147,6 @@ static bool faulting_access(const struct world *w, uint32_t slot, const struct e
 
 /* --- devices ------------------------------------------------------------------------------------------------------ */
 
-static uint64_t mailbox_word(const struct world *w, uint32_t h, uint32_t offset)
-{
-    const struct hart *hart = &w->machine->monitor->hart[h];
-    uint64_t value = 0;
-
-    const uint8_t *word = hart->shmem_set ? machine_peek(w->machine, hart->shmem.value + offset, 8) : NULL;
-    if (word != NULL)
-        memcpy(&value, word, sizeof(value));
-    return value;
-}
-
 static void want(struct world *w, uint32_t h, const char *what, uint64_t seen, uint64_t expected)
 {
     if (seen != expected)
@@ -183,10 +172,10 @@ static void judge_device_exit(struct world *w, uint32_t h, const struct entry *e
 
     want(w, h, "scause", machine_csr_read(w->machine, h, CSR_SCAUSE), e->cause);
     want(w, h, "stval", machine_csr_read(w->machine, h, CSR_STVAL), gpa & 3);
-    want(w, h, "htval", mailbox_word(w, h, NACL_CSR_OFFSET(CSR_HTVAL)), gpa >> 2);
-    want(w, h, "htinst", mailbox_word(w, h, NACL_CSR_OFFSET(CSR_HTINST)), shown_access(d));
+    want(w, h, "htval", secret_shown_csr(w, h, CSR_HTVAL), gpa >> 2);
+    want(w, h, "htinst", secret_shown_csr(w, h, CSR_HTINST), shown_access(d));
     if (d->form == FORM_STORE)
-        want(w, h, "data", mailbox_word(w, h, NACL_GPR_OFFSET(A0)), data);
+        want(w, h, "data", e->shown.gpr[0], data);
 }
 
 /* --- when a vCPU leaves ------------------------------------------------------------------------------------------- */
@@ -243,7 +232,7 @@ static void judge_hints(struct world *w, uint32_t h, uint32_t slot, const struct
                 {CSR_HTIMEDELTA, t->htimedelta, t->timed}};
 
     for (unsigned i = 0; i < sizeof(hint) / sizeof(hint[0]); i++) {
-        uint64_t seen = mailbox_word(w, h, NACL_CSR_OFFSET(hint[i].csr));
+        uint64_t seen = secret_shown_csr(w, h, hint[i].csr);
         if (hint[i].known && seen != hint[i].value)
             oracle_report(w, ORACLE_OWN, S4_ABI, "exit-hint",
                           "hart %u: the host is shown 0x%llx as CSR 0x%x of a guest that left, which is 0x%llx", h,
@@ -263,7 +252,7 @@ struct pending pending_leave(struct world *w, uint32_t h, const struct entry *e,
         return after_call(e, w->oracle_state->tvm[slot].facts.promoted != 0, image);
     if (e->cause == CAUSE_VIRTUAL)
         image->pc += 4; /* only waiting for an interrupt leaves, and it is over */
-    if (!data_fault || mailbox_word(w, h, NACL_CSR_OFFSET(CSR_HTINST)) == 0)
+    if (!data_fault || secret_shown_csr(w, h, CSR_HTINST) == 0)
         return p;
 
     bool known =

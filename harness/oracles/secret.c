@@ -19,10 +19,8 @@
 #define CAUSE_STORE_FAULT 23u
 
 /* Mailbox words that an exit may write. */
-static const uint16_t exit_csrs[] = {0x204, 0x24d, 0x605, 0x643, 0x645, 0x64a};
-#define EXIT_CSRS (sizeof(exit_csrs) / sizeof(exit_csrs[0]))
+static const uint16_t exit_csrs[EXIT_CSRS] = {0x204, 0x24d, 0x605, 0x643, 0x645, 0x64a};
 #define EXIT_GPR_FIRST 10u
-#define EXIT_GPRS 8u
 
 static void report_leak(struct world *w, uint32_t h, const char *where, uint32_t number, uint64_t value)
 {
@@ -68,27 +66,43 @@ static unsigned shown_by_exit(const struct entry *e, uint64_t htinst)
     return e->cause == CAUSE_STORE_FAULT && htinst != 0 ? 1 : 0;
 }
 
-static void check_mailbox(struct world *w, uint32_t h)
+void secret_leave(struct world *w, uint32_t h)
 {
     const struct hart *hart = &w->machine->monitor->hart[h];
-    uint64_t word;
+    struct exit_words *words = &w->oracle_state->entry[h].shown;
 
-    if (!hart->shmem_set)
+    const uint8_t *mailbox = hart->shmem_set ? machine_peek(w->machine, hart->shmem.value, NACL_SHMEM_SIZE) : NULL;
+    if (words->known || mailbox == NULL)
         return;
-    const uint8_t *mailbox = machine_peek(w->machine, hart->shmem.value, NACL_SHMEM_SIZE);
-    if (mailbox == NULL)
-        return;
-    memcpy(&word, mailbox + NACL_CSR_OFFSET(CSR_HTINST), sizeof(word));
-    unsigned shown = shown_by_exit(&w->oracle_state->entry[h], word);
-    for (unsigned i = 0; i < EXIT_CSRS; i++) {
-        memcpy(&word, mailbox + NACL_CSR_OFFSET(exit_csrs[i]), sizeof(word));
-        check_word(w, h, word, 0, "mailbox CSR", exit_csrs[i]);
+    words->known = true;
+    for (unsigned i = 0; i < EXIT_CSRS; i++)
+        memcpy(&words->csr[i], mailbox + NACL_CSR_OFFSET(exit_csrs[i]), sizeof(words->csr[i]));
+    memcpy(words->gpr, mailbox + NACL_GPR_OFFSET(EXIT_GPR_FIRST), sizeof(words->gpr));
+}
+
+uint64_t secret_shown_csr(const struct world *w, uint32_t h, uint32_t csr)
+{
+    const struct exit_words *words = &w->oracle_state->entry[h].shown;
+
+    for (unsigned i = 0; i < EXIT_CSRS && words->known; i++) {
+        if (exit_csrs[i] == csr)
+            return words->csr[i];
     }
-    for (unsigned i = EXIT_GPR_FIRST; i < EXIT_GPR_FIRST + EXIT_GPRS; i++) {
-        if ((shown >> (i - EXIT_GPR_FIRST) & 1) != 0)
-            continue;
-        memcpy(&word, mailbox + NACL_GPR_OFFSET(i), sizeof(word));
-        check_word(w, h, word, 0, "mailbox register", i);
+    return 0;
+}
+
+static void check_mailbox(struct world *w, uint32_t h)
+{
+    const struct entry *e = &w->oracle_state->entry[h];
+
+    if (!e->shown.known)
+        return;
+    unsigned shown = shown_by_exit(e, secret_shown_csr(w, h, CSR_HTINST));
+    for (unsigned i = 0; i < EXIT_CSRS; i++)
+        check_word(w, h, e->shown.csr[i], 0, "mailbox CSR", exit_csrs[i]);
+    for (unsigned i = 0; i < EXIT_GPRS; i++) {
+        if ((shown >> i & 1) == 0)
+            check_word(w, h, e->shown.gpr[i], 0, "mailbox register", EXIT_GPR_FIRST + i);
     }
 }
 
