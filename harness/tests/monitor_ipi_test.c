@@ -12,7 +12,7 @@
 
 struct run {
     struct machine *m;
-    bool request_is_left; /* when the ticket is drawn; else it was served before */
+    enum { REQUEST_LEFT, REQUEST_SERVED, STARTS } asker; /* what is left when the ticket is drawn, or: it only starts */
     bool begun[2], done[2];
 };
 
@@ -31,9 +31,11 @@ static void turn(void *data, uint32_t hart)
 
     r->begun[hart] = true;
     if (hart == ASKED) {
-        ipi_remote_fence(h, (struct hart_set){1u << ASKER}, IPI_REQUEST_FENCE);
+        ipi_remote_fence(h, (struct hart_set){1u << ASKED | 1u << ASKER}, IPI_REQUEST_FENCE);
+    } else if (r->asker == STARTS) {
+        shared_store(&h->hsm_state, SBI_HSM_STARTED);
     } else {
-        if (r->request_is_left)
+        if (r->asker == REQUEST_LEFT)
             shared_or(&asked->ipi_request, IPI_REQUEST_FENCE);
         uint32_t ticket = __atomic_add_fetch(&asked->fence_wanted, 1, __ATOMIC_ACQ_REL);
         hal_ipi_send(h, ASKED);
@@ -43,18 +45,34 @@ static void turn(void *data, uint32_t hart)
     r->done[hart] = true;
 }
 
-static void both_go_on(struct schedule *s, struct run *r, bool request_is_left)
+static void run(struct schedule *s, struct run *r, uint64_t seed)
+{
+    memset(r->begun, 0, sizeof(r->begun));
+    memset(r->done, 0, sizeof(r->done));
+    schedule_start(s, &(struct schedule_decisions){.seed = seed});
+    CHECK_EQ(schedule_run(s, 2), SCHEDULE_QUIET);
+    CHECK_EQ(r->m->violation.kind, VIOLATION_NONE);
+    CHECK(r->done[ASKED] && r->done[ASKER]);
+}
+
+static void both_go_on(struct schedule *s, struct run *r)
 {
     for (uint64_t seed = 0; seed < 200; seed++) {
         machine_reset(r->m);
         r->m->monitor->hart[ASKER].hsm_state = SBI_HSM_STARTED;
-        r->request_is_left = request_is_left;
-        memset(r->begun, 0, sizeof(r->begun));
-        memset(r->done, 0, sizeof(r->done));
-        schedule_start(s, &(struct schedule_decisions){.seed = seed});
-        CHECK_EQ(schedule_run(s, 2), SCHEDULE_QUIET);
-        CHECK_EQ(r->m->violation.kind, VIOLATION_NONE);
-        CHECK(r->done[ASKED] && r->done[ASKER]);
+        run(s, r, seed);
+    }
+}
+
+/* A hart that starts while others are waited for drew no ticket, however many it drew before: half of all numbers. */
+static void starting_hart_is_not_waited_for(struct schedule *s, struct run *r)
+{
+    for (uint64_t seed = 0; seed < 200; seed++) {
+        machine_reset(r->m);
+        struct hart *starting = &r->m->monitor->hart[ASKER];
+        starting->hsm_state = SBI_HSM_STOPPED;
+        starting->fence_wanted = starting->fence_done = UINT32_C(1) << 31;
+        run(s, r, seed);
     }
 }
 
@@ -70,8 +88,12 @@ int main(void)
                     : NULL;
     if (s == NULL)
         test_error("no memory for a machine and its scheduler");
-    both_go_on(s, &r, true);
-    both_go_on(s, &r, false);
+    r.asker = REQUEST_LEFT;
+    both_go_on(s, &r);
+    r.asker = REQUEST_SERVED;
+    both_go_on(s, &r);
+    r.asker = STARTS;
+    starting_hart_is_not_waited_for(s, &r);
     schedule_destroy(s);
     machine_destroy(r.m);
     return test_finish();

@@ -77,11 +77,13 @@ static bool is_waited_for(const struct hart *h)
 void ipi_remote_fence(struct hart *h, struct hart_set targets, uint32_t kind)
 {
     struct monitor *m = h->monitor;
+    struct hart_set asked = {0};
     uint32_t ticket[MONITOR_MAX_HARTS] = {0};
     for (uint32_t i = 0; i < m->platform.harts; i++) {
         struct hart *target = &m->hart[i];
         if (!in_set(targets, i) || !is_reachable(target) || target == h)
             continue;
+        asked.bits |= 1u << i;
         /* The request first: who sees the ticket has it, or has served it already. */
         shared_or(&target->ipi_request, kind);
         ticket[i] = __atomic_add_fetch(&target->fence_wanted, 1, __ATOMIC_ACQ_REL);
@@ -89,12 +91,12 @@ void ipi_remote_fence(struct hart *h, struct hart_set targets, uint32_t kind)
     }
     if (in_set(targets, h->id))
         fence_now(h, kind);
+    /* Only those who drew a ticket: a hart that has started since then fenced when it did. */
     for (uint32_t i = 0; i < m->platform.harts; i++) {
-        struct hart *target = &m->hart[i];
-        if (!in_set(targets, i) || target == h)
+        if (!in_set(asked, i))
             continue;
         /* Bounded by the longest call of another hart: every hart takes its machine interrupt when it leaves one. */
-        while (!fence_reached(target, ticket[i])) {
+        while (!fence_reached(&m->hart[i], ticket[i])) {
             if (is_waited_for(h))
                 ipi_serve(h);
             hal_relax(h);
