@@ -73,5 +73,6 @@ void guest_exec(struct agent_step *s)
         agent_take_trap(s, &r.trap);
         return;
     }
+    s->w->stored_secret |= writes; /* registers hold secrets */
     retire(s, &d, d.form == FORM_LOAD ? r.value : loaded);
 }

@@ -60,7 +60,7 @@ struct world {
     bool twin_runs;        /* it has caught up, and steps along: ni.h */
     bool twin_copied;      /* it is what this world was before `past` */
     bool twin_stale;       /* it has been something else since its last reset */
-    bool stored_secret;    /* of the twin: a guest has stored something else than in the other world */
+    bool stored_secret;    /* of the twin: a guest has stored what may be something else in the other world */
     struct trace_op *past; /* what it has to catch up with */
     uint32_t past_count, past_room;
     const char *failed;  /* function of the monitor that a trace made fail in this step, or NULL */
