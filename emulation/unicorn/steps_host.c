@@ -73,12 +73,18 @@ static void host_spoils_mailbox(struct replayer *r, struct prng *rng)
     }
 }
 
+static uint64_t answer_of_host(const struct emulated_hart *h, unsigned reg)
+{
+    uint64_t word;
+    memcpy(&word, hart_peek(h, SCENE_SHMEM + NACL_GPR_OFFSET(reg), sizeof(word)), sizeof(word));
+    return word;
+}
+
 /* A load from a device: the value in a0, as wide as the load and extended as it does. */
 static void take_loaded_value(struct replayer *r)
 {
     const struct mmio_access *m = &r->mmio;
-    uint64_t value, mask = UINT64_MAX >> (64 - 8 * m->width);
-    memcpy(&value, hart_peek(&r->hart, SCENE_SHMEM + NACL_GPR_OFFSET(A0), sizeof(value)), sizeof(value));
+    uint64_t value = answer_of_host(&r->hart, A0), mask = UINT64_MAX >> (64 - 8 * m->width);
     bool negative = m->sign && (value >> (8 * m->width - 1) & 1) != 0;
     if (m->reg != 0)
         r->guest.regs.x[m->reg] = negative ? value | ~mask : value & mask;
@@ -89,10 +95,8 @@ static void take_loaded_value(struct replayer *r)
 /* An error that SBI knows, with success a value up to the limit of the call, and no value with an error. */
 void take_answer(struct replayer *r)
 {
-    int64_t error;
-    uint64_t value;
-    memcpy(&error, hart_peek(&r->hart, SCENE_SHMEM + NACL_GPR_OFFSET(A0), sizeof(error)), sizeof(error));
-    memcpy(&value, hart_peek(&r->hart, SCENE_SHMEM + NACL_GPR_OFFSET(A1), sizeof(value)), sizeof(value));
+    int64_t error = (int64_t)answer_of_host(&r->hart, A0);
+    uint64_t value = answer_of_host(&r->hart, A1);
     value = value < r->answer_limit ? value : r->answer_limit;
     bool known = error <= SBI_SUCCESS && error >= SBI_ERR_NO_SHMEM;
     r->guest.regs.x[A0] = (uint64_t)(known ? error : SBI_ERR_FAILED);
@@ -125,9 +129,11 @@ bool step_run(struct replayer *r, struct prng *rng)
     world_random_host(h, rng);
     host_run_call(r, r->scene.tvm_id, 0, rng);
     host_spoils_mailbox(r, rng);
-    static const uint64_t yes = SBI_SUCCESS;
+    static const uint64_t yes = SBI_SUCCESS, no = (uint64_t)SBI_ERR_DENIED;
     if (r->waits_for_answer && !r->changes_region && (prng_next(rng) & 1) != 0)
         hart_poke(h, SCENE_SHMEM + NACL_GPR_OFFSET(A0), &yes, sizeof(yes));
+    if (r->changes_region && answer_of_host(h, A0) == yes) /* what stands there is anything, and may be that */
+        hart_poke(h, SCENE_SHMEM + NACL_GPR_OFFSET(A0), &no, sizeof(no));
     if (r->waits_for_answer)
         take_answer(r);
     struct expected_stores stores = {.count = r->loads_value ? 1u : 0u}; /* the value is taken out of the mailbox */

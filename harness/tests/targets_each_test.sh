@@ -22,6 +22,15 @@ cp "$source"/corpora/seeds/*.trace "$work"
 # A trace, a seed, and decisions.
 "$build/touchstone" asm "$source/corpora/seeds/two_harts.trace" -o "$work/decided" || exit 1
 printf '\004\001\002\003\000\000\001\003' >>"$work/decided"
+
+# For the world switch: the guest asks for memory to be shared where a page is (the random words are ones), and the mailbox of
+# the host happens to say yes (they are zeros), to which the monitor answers with an error.
+{
+    printf '\022\377\000'
+    head -c 2040 /dev/zero | tr '\000' '\377'
+    printf '\012\000\377'
+    head -c 2040 /dev/zero
+} >"$work/agreed"
 count=$(find "$work" -type f | wc -l)
 
 for file in "$source"/harness/targets/*_fuzzer.c; do
