@@ -68,7 +68,6 @@ struct world_image {
     uint64_t csr[HOST_CSR_COUNT]; /* host_csrs or guest_csrs, by whose image it is */
 };
 
-/* One hart's last entry into the monitor during this step. */
 /*
  * What an exit may write of the mailbox, as it was when the hart left the monitor. Later in the same step another hart may
  * exit, and the host may have given it the same mailbox.
@@ -81,6 +80,7 @@ struct exit_words {
     uint64_t gpr[EXIT_GPRS]; /* a0 on */
 };
 
+/* One hart's last entry into the monitor during this step. */
 struct entry {
     bool entered;
     bool from_guest;

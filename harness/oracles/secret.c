@@ -193,8 +193,8 @@ void secret_write(struct world *w, uint32_t h, uint64_t address, uint64_t len)
 
     if (!e->entered)
         return;
-    if (e->from_guest)
-        declared = exit_may_write(&w->machine->monitor->hart[h], address, len);
+    if (e->from_guest) /* once it has left, an interrupt that the hart takes behind it has nothing to write */
+        declared = !e->shown.known && exit_may_write(&w->machine->monitor->hart[h], address, len);
     else if (e->call == CALL_covh_run_tvm_vcpu) /* a value that was consumed */
         declared = within(address, len, w->machine->monitor->hart[h].shmem.value + NACL_GPR_OFFSET(10), 8);
     else if (e->call == CALL_covh_get_tsm_info)
