@@ -41,12 +41,12 @@ static void store_secret(struct agent_step *s, uint64_t value)
     bool near_code = s->a[0] + sizeof(value) - hart->pc < sizeof(value) + 8; /* instructions there and just behind */
     if ((value & 3) != 0 || near_code)
         return;
-    for (unsigned i = 0; i < MACHINE_TLB_ENTRIES; i++) {
-        const struct tlb_entry *e = &hart->tlb[i];
+    for (uint32_t rest = hart->tlb_valid; rest != 0; rest &= rest - 1) {
+        const struct tlb_entry *e = &hart->tlb[__builtin_ctz(rest)];
         uint64_t pa = e->pa_page << 12 | (s->a[0] & 0xfff);
         uint64_t now;
         const uint8_t *bytes = machine_peek(s->m, pa, sizeof(now));
-        if (!e->valid || !e->virt || e->va_page != s->a[0] >> 12 || !machine_is_window(s->m, pa, sizeof(now)))
+        if (!e->virt || e->va_page != s->a[0] >> 12 || !machine_is_window(s->m, pa, sizeof(now)))
             continue;
         memcpy(&now, bytes, sizeof(now));
         if (now != value)

@@ -173,9 +173,10 @@ static void tell_hart(FILE *out, const char *indent, uint32_t h, const struct ma
     }
     for (unsigned i = 0; i < MACHINE_TLB_ENTRIES; i++) {
         const struct tlb_entry *was = &b->tlb[i], *is = &a->tlb[i];
+        bool valid = (a->tlb_valid >> i & 1) != 0;
 
-        gone += was->valid && !is->valid;
-        if (is->valid && memcmp(was, is, sizeof(*is)) != 0)
+        gone += (b->tlb_valid >> i & 1) != 0 && !valid;
+        if (valid && memcmp(was, is, sizeof(*is)) != 0)
             fprintf(out, "%shart %u: TLB now has 0x%" PRIx64 " -> 0x%" PRIx64 " (%s, VMID %u)\n", indent, h,
                     is->va_page << PAGE_SHIFT, is->pa_page << PAGE_SHIFT, is->virt ? "guest" : "host", is->vmid);
     }

@@ -89,13 +89,14 @@ static bool same_tlb(struct pair *p, uint32_t h)
 
     for (unsigned i = 0; i < MACHINE_TLB_ENTRIES; i++) {
         const struct tlb_entry *x = &a->tlb[i], *y = &b->tlb[i];
-        if (!SAME(p, x->valid, y->valid, "hart %u TLB entry %u valid", (unsigned)h, i))
+        bool valid = (a->tlb_valid >> i & 1) != 0;
+        if (!SAME(p, valid, (b->tlb_valid >> i & 1) != 0, "hart %u TLB entry %u valid", (unsigned)h, i))
             return false;
         bool same = x->virt == y->virt && x->user == y->user && x->bare == y->bare && x->asid == y->asid &&
                     x->vmid == y->vmid && x->va_page == y->va_page && x->gpa_page == y->gpa_page &&
                     x->va_shift == y->va_shift && x->gpa_shift == y->gpa_shift && x->perm == y->perm &&
                     x->pmp == y->pmp;
-        if (x->valid && (!same || x->pa_page != y->pa_page))
+        if (valid && (!same || x->pa_page != y->pa_page))
             return differ(p, x->pa_page, y->pa_page, "hart %u TLB entry %u", (unsigned)h, i);
     }
     return SAME(p, a->tlb_next, b->tlb_next, "hart %u next TLB entry", (unsigned)h);

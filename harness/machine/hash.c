@@ -93,9 +93,9 @@ static uint64_t hash_hart(uint64_t hash, const struct machine_hart *hart)
     hash = mix_words(hash, hart->csr, sizeof(hart->csr));
     hash = mix_words(hash, hart->pmpcfg, sizeof(hart->pmpcfg));
     hash = mix_words(hash, hart->pmpaddr, sizeof(hart->pmpaddr));
-    for (unsigned i = 0; i < MACHINE_TLB_ENTRIES; i++) {
-        if (hart->tlb[i].valid)
-            hash = hash_tlb_entry(mix(hash, i), &hart->tlb[i]);
+    for (uint32_t rest = hart->tlb_valid; rest != 0; rest &= rest - 1) {
+        unsigned i = (unsigned)__builtin_ctz(rest);
+        hash = hash_tlb_entry(mix(hash, i), &hart->tlb[i]);
     }
     hash = mix(hash, hart->tlb_next);
     return mix(hash, (uint64_t)hart->priv | (uint64_t)hart->virt << 2 | (uint64_t)hart->parked << 3 |

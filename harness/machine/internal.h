@@ -107,7 +107,6 @@ struct raced {
 /* Per hart, restored by a reset like struct machine_hart. */
 struct hart_private {
     struct pmp_range pmp[PMP_ENTRIES];
-    uint32_t tlb_valid;    /* valid entries in machine_hart.tlb */
     bool busy;             /* inside monitor_trap or monitor_hart_wake */
     uint8_t lock_ranks;    /* under a scheduler: a bit per rank of a lock that is held */
     uint64_t fences;       /* hal_fence_all since power-on */

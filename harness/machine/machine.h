@@ -60,7 +60,6 @@ enum access_kind { ACCESS_LOAD, ACCESS_STORE, ACCESS_FETCH };
 
 /* One cached translation. A host (V=0) entry with bare satp is cached too: PMP results live in the entry. */
 struct tlb_entry {
-    bool valid;
     bool virt; /* V=1: entry of a guest (VS-stage and G-stage combined) */
     bool user; /* VS-stage/S-stage U bit; true-or-false only matters with translation on */
     bool bare; /* first stage was bare */
@@ -75,7 +74,7 @@ struct tlb_entry {
     uint8_t pmp;       /* what PMP allowed when the entry was made: PMP_R | PMP_W | PMP_X */
 };
 
-#define MACHINE_TLB_ENTRIES 32u
+#define MACHINE_TLB_ENTRIES 32u /* bits of machine_hart.tlb_valid */
 
 /*
  * CSRs that the model keeps; one slot each, in csr_file.def order (machine-internal). Access by number only,
@@ -94,6 +93,7 @@ struct machine_hart {
     uint8_t pmpcfg[PMP_ENTRIES];
     uint64_t pmpaddr[PMP_ENTRIES];
     struct tlb_entry tlb[MACHINE_TLB_ENTRIES];
+    uint32_t tlb_valid;  /* entries that are valid, as bits */
     uint32_t tlb_next;   /* round-robin victim */
     enum privilege priv; /* of the world that runs */
     bool virt;           /* V bit */

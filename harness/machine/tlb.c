@@ -34,18 +34,17 @@ struct tlb_space tlb_space_now(const struct machine *m, uint32_t h)
 
 static bool in_space(const struct tlb_entry *e, struct tlb_space space)
 {
-    return e->valid && e->virt == space.virt && e->bare == space.bare && e->asid == space.asid && e->vmid == space.vmid;
+    return e->virt == space.virt && e->bare == space.bare && e->asid == space.asid && e->vmid == space.vmid;
 }
 
 const struct tlb_entry *tlb_find(const struct machine *m, uint32_t h, struct tlb_space space, uint64_t va_page)
 {
     const struct machine_hart *hart = &m->hart[h];
 
-    if (m->private->hart[h].tlb_valid == 0)
-        return NULL;
-    for (unsigned i = 0; i < MACHINE_TLB_ENTRIES; i++) {
-        if (hart->tlb[i].va_page == va_page && in_space(&hart->tlb[i], space))
-            return &hart->tlb[i];
+    for (uint32_t rest = hart->tlb_valid; rest != 0; rest &= rest - 1) {
+        const struct tlb_entry *e = &hart->tlb[__builtin_ctz(rest)];
+        if (e->va_page == va_page && in_space(e, space))
+            return e;
     }
     return NULL;
 }
@@ -59,18 +58,10 @@ void tlb_fill(struct machine *m, uint32_t h, const struct tlb_entry *entry)
     /* One entry per page: which of two the hardware would use is nobody's to choose. */
     if (old == NULL) {
         old = &hart->tlb[hart->tlb_next];
+        hart->tlb_valid |= UINT32_C(1) << hart->tlb_next;
         hart->tlb_next = (hart->tlb_next + 1) % MACHINE_TLB_ENTRIES;
-        if (!old->valid)
-            m->private->hart[h].tlb_valid++;
     }
     *old = *entry;
-    old->valid = true;
-}
-
-static void forget(struct machine *m, uint32_t h, struct tlb_entry *e)
-{
-    e->valid = false;
-    m->private->hart[h].tlb_valid--;
 }
 
 void tlb_fence_all(struct machine *m, uint32_t h)
@@ -83,11 +74,7 @@ void tlb_fence_all(struct machine *m, uint32_t h)
      */
     if (hart->guest_vmid == tlb_vmid_now(hart))
         hart->guest_cached = false;
-    if (m->private->hart[h].tlb_valid == 0)
-        return;
-    for (unsigned i = 0; i < MACHINE_TLB_ENTRIES; i++)
-        hart->tlb[i].valid = false;
-    m->private->hart[h].tlb_valid = 0;
+    hart->tlb_valid = 0;
 }
 
 /* Does the leaf that covers `page` cover address `addr` too? */
@@ -100,9 +87,11 @@ static bool leaf_covers(uint64_t page, uint8_t shift, uint64_t addr)
 static void fence_first_stage(struct machine *m, uint32_t h, bool virt, uint16_t vmid, bool all_va, uint64_t va,
                               bool all_asid, uint64_t asid)
 {
-    for (unsigned i = 0; i < MACHINE_TLB_ENTRIES && m->private->hart[h].tlb_valid != 0; i++) {
-        struct tlb_entry *e = &m->hart[h].tlb[i];
-        if (!e->valid || e->virt != virt || (virt && e->vmid != vmid))
+    struct machine_hart *hart = &m->hart[h];
+
+    for (uint32_t rest = hart->tlb_valid; rest != 0; rest &= rest - 1) {
+        const struct tlb_entry *e = &hart->tlb[__builtin_ctz(rest)];
+        if (e->virt != virt || (virt && e->vmid != vmid))
             continue;
         if (e->bare && (virt || !all_asid))
             continue; /* no first-stage table, no address space */
@@ -110,7 +99,7 @@ static void fence_first_stage(struct machine *m, uint32_t h, bool virt, uint16_t
             continue;
         if (!all_va && !(e->bare ? e->va_page == va >> PAGE_SHIFT : leaf_covers(e->va_page, e->va_shift, va)))
             continue;
-        forget(m, h, e);
+        hart->tlb_valid &= ~(rest & -rest);
     }
 }
 
@@ -127,15 +116,17 @@ void machine_hfence_vvma(struct machine *m, uint32_t h, bool all_va, uint64_t va
 void machine_hfence_gvma(struct machine *m, uint32_t h, bool all_gpa, uint64_t gpa_shifted, bool all_vmid,
                          uint64_t vmid)
 {
-    for (unsigned i = 0; i < MACHINE_TLB_ENTRIES && m->private->hart[h].tlb_valid != 0; i++) {
-        struct tlb_entry *e = &m->hart[h].tlb[i];
-        if (!e->valid || !e->virt)
+    struct machine_hart *hart = &m->hart[h];
+
+    for (uint32_t rest = hart->tlb_valid; rest != 0; rest &= rest - 1) {
+        const struct tlb_entry *e = &hart->tlb[__builtin_ctz(rest)];
+        if (!e->virt)
             continue;
         if (!all_vmid && e->vmid != (vmid & VMID_MASK))
             continue;
         /* rs1 holds the guest-physical address shifted right by two: an unshifted one names another page. */
         if (!all_gpa && !leaf_covers(e->gpa_page, e->gpa_shift, gpa_shifted << 2))
             continue;
-        forget(m, h, e);
+        hart->tlb_valid &= ~(rest & -rest);
     }
 }

@@ -274,7 +274,6 @@ struct walk_result walk(const struct machine *m, uint32_t h, uint64_t va, enum a
     }
     out.pa = second.pa;
     out.entry = (struct tlb_entry){
-        .valid = true,
         .virt = space.virt,
         .user = (first.pte & PTE_U) != 0,
         .bare = space.bare,

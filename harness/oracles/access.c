@@ -204,11 +204,9 @@ static void check_tlb(struct world *w, uint32_t h)
 
     if (!machine_in_guest(w->machine, h))
         running = HART_NO_TVM;
-    const struct tlb_entry *end = &w->machine->hart[h].tlb[MACHINE_TLB_ENTRIES];
-    for (const struct tlb_entry *e = w->machine->hart[h].tlb; e < end; e++) {
-        if (e->valid)
-            check_entry(w, h, e, running); /* the first report is kept */
-    }
+    const struct machine_hart *hart = &w->machine->hart[h];
+    for (uint32_t rest = hart->tlb_valid; rest != 0; rest &= rest - 1)
+        check_entry(w, h, &hart->tlb[__builtin_ctz(rest)], running); /* the first report is kept */
 }
 
 /* --- hooks ------------------------------------------------------------------------------------------------------ */

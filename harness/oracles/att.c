@@ -107,11 +107,13 @@ static const uint8_t *frame_of(const struct world *w, uint64_t frame)
     return machine_peek(w->machine, MACHINE_WINDOW_BASE + frame * PAGE_SIZE, PAGE_SIZE);
 }
 
-static struct att_slot *slot_of(const struct world *w, uint64_t id)
+static struct att_slot *slot_of(struct world *w, uint64_t id)
 {
-    for (uint32_t i = 0; i < MONITOR_MAX_TVMS; i++)
-        if (w->machine->monitor->tvm[i].state != TVM_ABSENT && w->machine->monitor->tvm[i].id == id)
+    for (uint64_t live = records_live_slots(w); live != 0; live &= live - 1) {
+        uint32_t i = (uint32_t)__builtin_ctzll(live);
+        if (w->machine->monitor->tvm[i].id == id)
             return &w->oracle_state->att->slot[i];
+    }
     return NULL;
 }
 
@@ -193,8 +195,10 @@ static void follow_call(struct world *w, const struct host_call *call)
 {
     const uint64_t *a = call->args;
     bool made = call->id == CALL_covh_create_tvm || call->id == CALL_covh_promote_to_tvm;
-    struct att_slot *s = slot_of(w, made ? call->value : a[0]);
 
+    if (!made && call->id != CALL_covh_add_tvm_measured_pages && call->id != CALL_covh_finalize_tvm)
+        return; /* extends nothing */
+    struct att_slot *s = slot_of(w, made ? call->value : a[0]);
     if (s == NULL)
         return;
     uint32_t slot = (uint32_t)(s - w->oracle_state->att->slot);

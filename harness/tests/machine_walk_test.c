@@ -240,7 +240,7 @@ static void two_stages(void)
     CHECK_EQ(load(m, va).value, MAGIC);
     const struct tlb_entry *e = NULL;
     for (unsigned i = 0; i < MACHINE_TLB_ENTRIES; i++)
-        if (m->hart[0].tlb[i].valid && m->hart[0].tlb[i].virt)
+        if ((m->hart[0].tlb_valid >> i & 1) != 0 && m->hart[0].tlb[i].virt)
             e = &m->hart[0].tlb[i];
     CHECK(e != NULL && e->asid == 7 && e->vmid == 3 && !e->bare && e->va_page == va >> 12 && e->gpa_page == GPA >> 12 &&
           e->pa_page == PAGE >> 12);

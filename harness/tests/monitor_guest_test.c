@@ -230,7 +230,7 @@ static uint32_t cached(const struct world *w, uint32_t hart)
     uint32_t count = 0;
 
     for (uint32_t i = 0; i < MACHINE_TLB_ENTRIES; i++)
-        count += w->machine->hart[hart].tlb[i].valid && w->machine->hart[hart].tlb[i].virt;
+        count += (w->machine->hart[hart].tlb_valid >> i & 1) != 0 && w->machine->hart[hart].tlb[i].virt;
     return count;
 }
 

@@ -47,6 +47,13 @@ static void sabotage_event(void *data, const struct machine_event *event)
         s->act(s->w, event);
 }
 
+/* Put an entry into the translation cache of hart 0. */
+static inline void kit_cache(struct world *w, unsigned i, struct tlb_entry entry)
+{
+    w->machine->hart[0].tlb[i] = entry;
+    w->machine->hart[0].tlb_valid |= UINT32_C(1) << i;
+}
+
 /* From here on, until sabotage_end. One at a time. */
 static struct sabotage sabotage_now;
 

@@ -83,8 +83,9 @@ static void guest_entry(uint8_t perm, uint64_t gpa, uint64_t page)
 {
     struct world *w = sharing();
 
-    w->machine->hart[0].tlb[MACHINE_TLB_ENTRIES - 1] = (struct tlb_entry){
-        .valid = true, .virt = true, .vmid = 1, .gpa_page = gpa >> 12, .pa_page = page >> 12, .perm = perm, .pmp = 7};
+    kit_cache(w, MACHINE_TLB_ENTRIES - 1,
+              (struct tlb_entry){
+                  .virt = true, .vmid = 1, .gpa_page = gpa >> 12, .pa_page = page >> 12, .perm = perm, .pmp = 7});
     audit_finds(w, "tlb");
 }
 

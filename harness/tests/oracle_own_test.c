@@ -193,10 +193,9 @@ static void tlb_entry_grants(bool running, struct tlb_entry e, enum severity sev
 {
     struct world *w = running ? kit_in_guest() : two_tvms();
 
-    e.valid = true;
     e.perm = e.perm != 0 ? e.perm : PMP_R;
     e.pmp = e.pmp != 0 ? e.pmp : PMP_R | PMP_W;
-    w->machine->hart[0].tlb[MACHINE_TLB_ENTRIES - 1] = e;
+    kit_cache(w, MACHINE_TLB_ENTRIES - 1, e);
     audit_finds(w, severity, "tlb");
 }
 
@@ -227,7 +226,7 @@ static void caches_that_remember(void)
 
     /* What PMP did not grant when it was cached is harmless. */
     struct world *w = two_tvms();
-    w->machine->hart[0].tlb[3] = (struct tlb_entry){.valid = true, .pa_page = data, .perm = PMP_R, .pmp = 0};
+    kit_cache(w, 3, (struct tlb_entry){.pa_page = data, .perm = PMP_R, .pmp = 0});
     CHECK(world_audit(w));
     world_destroy(w);
 }
@@ -249,8 +248,9 @@ static void open_other_hart(struct world *w, const struct machine_event *event)
 static void stale_entry(struct world *w, const struct machine_event *event)
 {
     (void)event;
-    w->machine->hart[0].tlb[0] = (struct tlb_entry){
-        .valid = true, .bare = true, .perm = PMP_R, .pmp = PMP_R, .pa_page = MACHINE_WINDOW_BASE >> PAGE_SHIFT};
+    kit_cache(
+        w, 0,
+        (struct tlb_entry){.bare = true, .perm = PMP_R, .pmp = PMP_R, .pa_page = MACHINE_WINDOW_BASE >> PAGE_SHIFT});
 }
 
 static void found_at_once(void)
