@@ -55,6 +55,18 @@ static inline __attribute__((always_inline)) bool zero(const uint8_t *bytes, siz
     return true;
 }
 
+static inline __attribute__((always_inline)) uint64_t lines(const uint8_t *frame, uint32_t first, uint32_t count)
+{
+    const wide *at = (const void *)(frame + (size_t)first * LINE_BYTES);
+    uint64_t holding = 0;
+
+    for (uint32_t i = first; i < first + count; i++, at += 2) {
+        wide any = at[0] | at[1];
+        holding |= (uint64_t)((any[0] | any[1] | any[2] | any[3]) != 0) << i;
+    }
+    return holding;
+}
+
 #ifdef __x86_64__
 #define WIDER __attribute__((target("avx2"))) static
 WIDER block_set differing_avx2(const uint8_t *one, const uint8_t *other)
@@ -65,6 +77,11 @@ WIDER block_set differing_avx2(const uint8_t *one, const uint8_t *other)
 WIDER void copy_avx2(uint8_t *to, const uint8_t *from, block_set blocks)
 {
     copy(to, from, blocks);
+}
+
+WIDER uint64_t lines_avx2(const uint8_t *frame, uint32_t first, uint32_t count)
+{
+    return lines(frame, first, count);
 }
 
 WIDER bool zero_avx2(const uint8_t *bytes, size_t len)
@@ -91,6 +108,15 @@ void blocks_copy(uint8_t *to, const uint8_t *from, block_set blocks)
     }
 #endif
     copy(to, from, blocks);
+}
+
+uint64_t lines_in(const uint8_t *frame, uint32_t first, uint32_t count)
+{
+#ifdef __x86_64__
+    if (__builtin_cpu_supports("avx2"))
+        return lines_avx2(frame, first, count);
+#endif
+    return lines(frame, first, count);
 }
 
 bool bytes_zero(const uint8_t *bytes, size_t len)

@@ -17,6 +17,7 @@
 
 /* A bit for each block of a frame, lowest first. */
 typedef uint16_t block_set;
+#define ALL_BLOCKS UINT16_MAX
 _Static_assert(FRAME_BLOCKS == 8 * sizeof(block_set), "a bit for each");
 
 /* Blocks in which two frames differ; 0 when they are equal. Frames are aligned as vectors are. */
@@ -24,6 +25,10 @@ block_set blocks_differing(const uint8_t *one, const uint8_t *other);
 
 /* Copy these blocks of a frame, aligned likewise. */
 void blocks_copy(uint8_t *to, const uint8_t *from, block_set blocks);
+
+/* Lines from `first` on, `count` of them, of a frame that hold anything but zero: a bit for each line of the frame. */
+#define LINE_BYTES 64u
+uint64_t lines_in(const uint8_t *frame, uint32_t first, uint32_t count);
 
 /* Are `len` bytes, a multiple of 8 and so aligned, all zero? */
 bool bytes_zero(const uint8_t *bytes, size_t len);

@@ -102,12 +102,21 @@ static void judge_reserve_content(struct world *w, uint32_t frame, const struct 
                       page_state_name(a->state), page_state_name(b->state));
 }
 
+/* Is all of the frame zero? Then nothing else has to be compared with it in this step. */
+static bool is_blank(struct world *w, uint32_t frame)
+{
+    if (!bytes_zero(step_bytes(w, frame), PAGE_SIZE))
+        return false;
+    frame_set_add(&w->oracle_state->blank, frame);
+    return true;
+}
+
 /* Guest memory may wait for its next use with its content; registers and identity of a TVM end with it. */
 static void judge_dead_state(struct world *w, uint32_t frame, const struct page_record *a, const struct page_record *b)
 {
     bool state = a->state == PAGE_TVM_STATE || a->state == PAGE_VCPU_STATE;
 
-    if (state && b->state == PAGE_CONF_FREE && !bytes_zero(step_bytes(w, frame), PAGE_SIZE))
+    if (state && b->state == PAGE_CONF_FREE && !is_blank(w, frame))
         oracle_report(w, ORACLE_OWN, S0_CONFIDENTIALITY, "scrub",
                       "frame %u was %s of a TVM that is gone and is not zero", frame, page_state_name(a->state));
 }
@@ -122,7 +131,7 @@ void content_judge_new(struct world *w, uint32_t frame)
 
     if (!was_owned)
         frame_set_remove(&o->lined, frame);
-    if (r->state == PAGE_NONCONF && before->state != PAGE_NONCONF && !bytes_zero(bytes, PAGE_SIZE)) {
+    if (r->state == PAGE_NONCONF && before->state != PAGE_NONCONF && !is_blank(w, frame)) {
         oracle_report(w, ORACLE_OWN, S0_CONFIDENTIALITY, "scrub", "frame %u went back to the host and is not zero",
                       frame);
         return;
@@ -141,8 +150,9 @@ void content_judge_new(struct world *w, uint32_t frame)
     if (!measured) {
         size_t used = object_size(w, frame, r) + 7;
         used -= used % 8;
+        bool zero = used == 0 ? is_blank(w, frame) : used >= PAGE_SIZE || bytes_zero(bytes + used, PAGE_SIZE - used);
         /* A page-table frame that was linked in the same call has an entry; linking is judged by the walk. */
-        if (used < PAGE_SIZE && !bytes_zero(bytes + used, PAGE_SIZE - used))
+        if (!zero)
             oracle_report(w, ORACLE_OWN, S0_CONFIDENTIALITY, "scrub",
                           "frame %u was handed out as %s with old content in it", frame, page_state_name(r->state));
         else if (used == 0)
@@ -249,14 +259,15 @@ void content_judge(struct world *w, const uint32_t *frames, uint32_t frame_count
     o->written_count = 0;
     for (uint32_t i = 0; i < frame_count && !w->finding.found; i++) {
         uint32_t f = frames[i];
-        block_set blocks = blocks_differing(step_bytes(w, f), step_old_bytes(o, f));
+        bool blank = frame_set_has(&o->blank, f);
+        block_set blocks = blank ? ALL_BLOCKS : blocks_differing(step_bytes(w, f), step_old_bytes(o, f));
         if (blocks == 0)
             continue;
         o->written_blocks[o->written_count] = blocks;
         o->written[o->written_count++] = f;
         /* A frame in new hands was judged with its transition. */
         bool same_hands = memcmp(&o->record[f], &w->machine->monitor->page[f], sizeof(o->record[f])) == 0;
-        if (same_hands || step_is_owned(o->record[f].state))
+        if (!blank && (same_hands || step_is_owned(o->record[f].state)))
             lines_written(w, f, blocks);
         if (same_hands)
             judge_content(w, f);

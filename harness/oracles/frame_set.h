@@ -44,6 +44,11 @@ static inline void frame_set_remove(struct frame_set *s, uint32_t frame)
     s->word[frame / 64] &= ~(UINT64_C(1) << frame % 64);
 }
 
+static inline bool frame_set_has(const struct frame_set *s, uint32_t frame)
+{
+    return s->any && (s->word[frame / 64] >> frame % 64 & 1) != 0;
+}
+
 static inline void frame_set_clear(struct frame_set *s)
 {
     if (s->any)

@@ -6,22 +6,7 @@
  */
 #include "harness/oracles/oracle.h"
 
-#define LINE_WORDS 8u
-#define FRAME_LINES (PAGE_SIZE / (8 * LINE_WORDS))
-#define BLOCK_LINES (BLOCK_BYTES / (8 * LINE_WORDS))
-
-static uint64_t lines_in(const uint8_t *bytes, uint32_t first, uint32_t count)
-{
-    uint64_t lines = 0;
-
-    for (uint32_t i = first; i < first + count; i++) {
-        uint64_t word[LINE_WORDS];
-        memcpy(word, bytes + (size_t)i * sizeof(word), sizeof(word));
-        uint64_t any = word[0] | word[1] | word[2] | word[3] | word[4] | word[5] | word[6] | word[7];
-        lines |= (uint64_t)(any != 0) << i;
-    }
-    return lines;
-}
+#define BLOCK_LINES (BLOCK_BYTES / LINE_BYTES)
 
 static const uint8_t *frame_bytes(const struct world *w, uint32_t frame)
 {
@@ -39,7 +24,7 @@ uint64_t lines_of(const struct world *w, uint32_t frame)
 
     if (is_known(o, frame))
         return o->lines[frame];
-    o->lines[frame] = lines_in(frame_bytes(w, frame), 0, FRAME_LINES);
+    o->lines[frame] = lines_in(frame_bytes(w, frame), 0, PAGE_SIZE / LINE_BYTES);
     frame_set_add(&o->lined, frame);
     return o->lines[frame];
 }

@@ -118,6 +118,30 @@ static void see_entry(struct world *w, const struct machine_event *event)
     registers_enter(w, event->hart, e);
 }
 
+/* Away from the other events, of which there are many more, and which take a few instructions each. */
+#define RARE __attribute__((noinline)) static
+
+RARE void hart_enters(struct world *w, const struct machine_event *event)
+{
+    const struct trap *t = &w->machine->taken[event->hart];
+
+    see_entry(w, event);
+    ord_event(w, event);
+    if ((w->oracles & ORACLE_REF) != 0)
+        ref_enter(w, event->hart, &(struct ref_trap){event->a, t->tval, t->tval2, t->tinst});
+}
+
+RARE void hart_leaves(struct world *w, const struct machine_event *event)
+{
+    const struct entry *e = &w->oracle_state->entry[event->hart];
+
+    ord_event(w, event);
+    if (event->a == 0 && e->entered && e->from_guest)
+        secret_leave(w, event->hart);
+    if ((w->oracles & ORACLE_REF) != 0)
+        ref_leave(w, event->hart);
+}
+
 static void on_event(void *data, const struct machine_event *event)
 {
     struct world *w = data;
@@ -125,21 +149,15 @@ static void on_event(void *data, const struct machine_event *event)
     w->oracle_state->scanned = false; /* the monitor is at work */
     if (event->hart >= w->machine->config.harts)
         return;
-    if (event->kind == EVENT_ENTER_MONITOR)
-        see_entry(w, event);
-    ord_event(w, event);
-    const struct entry *e = &w->oracle_state->entry[event->hart];
-    if (event->kind == EVENT_LEAVE_MONITOR && event->a == 0 && e->entered && e->from_guest)
-        secret_leave(w, event->hart);
-    if (event->kind == EVENT_UNTRUSTED_WRITE)
+    switch (event->kind) {
+    case EVENT_ENTER_MONITOR: hart_enters(w, event); return;
+    case EVENT_LEAVE_MONITOR: hart_leaves(w, event); return;
+    case EVENT_UNTRUSTED_WRITE:
+        ord_event(w, event);
         secret_write(w, event->hart, event->a, event->b);
-    if ((w->oracles & ORACLE_REF) == 0)
         return;
-    const struct trap *t = &w->machine->taken[event->hart];
-    if (event->kind == EVENT_ENTER_MONITOR)
-        ref_enter(w, event->hart, &(struct ref_trap){event->a, t->tval, t->tval2, t->tinst});
-    if (event->kind == EVENT_LEAVE_MONITOR)
-        ref_leave(w, event->hart);
+    default: ord_event(w, event); return;
+    }
 }
 
 bool oracle_create(struct world *w)
@@ -164,11 +182,11 @@ bool oracle_create(struct world *w)
     o->written = calloc(pages, sizeof(*o->written));
     o->written_blocks = calloc(pages, sizeof(*o->written_blocks));
     o->erased = calloc(pages, sizeof(*o->erased));
-    if (!records_create(w) || !frame_set_create(&o->used, pages) || !frame_set_create(&o->lined, pages) ||
-        o->lines == NULL || o->content == NULL || o->touched == NULL || o->touched_blocks == NULL || o->use == NULL ||
-        o->converted_at == NULL || o->blocked_at == NULL || o->changed == NULL || o->vcpu == NULL ||
-        o->scrubbed == NULL || o->written == NULL || o->written_blocks == NULL || o->erased == NULL || !ref_create(w) ||
-        !att_create(w))
+    if (!records_create(w) || !frame_set_create(&o->used, pages) || !frame_set_create(&o->blank, pages) ||
+        !frame_set_create(&o->lined, pages) || o->lines == NULL || o->content == NULL || o->touched == NULL ||
+        o->touched_blocks == NULL || o->use == NULL || o->converted_at == NULL || o->blocked_at == NULL ||
+        o->changed == NULL || o->vcpu == NULL || o->scrubbed == NULL || o->written == NULL ||
+        o->written_blocks == NULL || o->erased == NULL || !ref_create(w) || !att_create(w))
         return false;
     memcpy(o->content, w->machine->window, (size_t)pages * PAGE_SIZE);
     if (w->oracles != 0) {
@@ -195,6 +213,7 @@ void oracle_destroy(struct world *w)
     att_destroy(w);
     records_destroy(w);
     frame_set_destroy(&o->used);
+    frame_set_destroy(&o->blank);
     frame_set_destroy(&o->lined);
     free(o->lines);
     free(o->content);

@@ -269,6 +269,7 @@ struct oracle_state {
     struct frame_use *use;
     uint64_t *lines;                    /* of a table frame: which lines hold an entry, as bits */
     struct frame_set lined;             /* frames for which that is known */
+    struct frame_set blank;             /* frames that this step was seen to leave all zero */
     struct frame_set used;              /* those that are used by something */
     uint32_t painted[MONITOR_MAX_TVMS]; /* last frame painted for a TVM, see frame_use.next */
     uint32_t *erased;                   /* frames of a picture that is being painted anew */

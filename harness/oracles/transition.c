@@ -357,6 +357,7 @@ void transition_after(struct world *w, const uint32_t *frames, uint32_t frame_co
     struct oracle_state *o = w->oracle_state;
 
     o->changed_count = 0;
+    frame_set_clear(&o->blank);
     if (!o->entered) {
         content_judge(w, frames, frame_count);
         return;
@@ -401,7 +402,10 @@ void transition_sync(struct world *w)
 
     for (uint32_t i = 0; i < o->written_count; i++) {
         uint32_t f = o->written[i];
-        blocks_copy(step_old_bytes(o, f), step_bytes(w, f), o->written_blocks[i]);
+        if (frame_set_has(&o->blank, f))
+            memset(step_old_bytes(o, f), 0, PAGE_SIZE);
+        else
+            blocks_copy(step_old_bytes(o, f), step_bytes(w, f), o->written_blocks[i]);
         if (o->touched_blocks[f] == 0)
             o->touched[o->touched_count++] = f;
         o->touched_blocks[f] |= o->written_blocks[i];
