@@ -129,6 +129,7 @@ struct tvm_facts {
     uint32_t pool_count;
     uint32_t mode;
     uint32_t vmid;
+    uint64_t vcpus;                     /* that there are, as bits */
     uint32_t vcpu_frame[TVM_MAX_VCPUS]; /* CONF_PAGE_NONE where there is no vCPU */
     uint32_t reserve_head;
     uint32_t reserve_count;

@@ -240,10 +240,8 @@ static void paint_tvm(struct world *w, uint32_t slot)
                       slot, facts->root);
     paint_run(w, w->machine->monitor->tvm[slot].frame.index, TVM_STATE_PAGES, PAGE_TVM_STATE, slot);
     paint_run(w, facts->root, TVM_ROOT_PAGES, PAGE_TVM_ROOT, slot);
-    for (uint32_t i = 0; i < TVM_MAX_VCPUS; i++) {
-        if (facts->vcpu_frame[i] != CONF_PAGE_NONE)
-            paint(w, facts->vcpu_frame[i], PAGE_VCPU_STATE, slot, 0);
-    }
+    for (uint64_t rest = facts->vcpus; rest != 0; rest &= rest - 1)
+        paint(w, facts->vcpu_frame[__builtin_ctzll(rest)], PAGE_VCPU_STATE, slot, 0);
     paint_list(w, slot, facts->pool_head, facts->pool_count, PAGE_TABLE_POOL);
     paint_list(w, slot, facts->reserve_head, facts->reserve_count, PAGE_RESERVE);
     if (!w->finding.found)
@@ -388,12 +386,12 @@ static bool read_facts(struct world *w, uint32_t slot, struct tvm_facts *facts)
     facts->regions = hash_regions(t);
     for (uint32_t i = 0; i < TVM_MAX_VCPUS; i++)
         facts->vcpu_frame[i] = CONF_PAGE_NONE;
-    uint64_t vcpus = oracle_vcpus(t);
-    for (uint64_t rest = vcpus; rest != 0; rest &= rest - 1) {
+    facts->vcpus = oracle_vcpus(t);
+    for (uint64_t rest = facts->vcpus; rest != 0; rest &= rest - 1) {
         uint32_t i = (uint32_t)__builtin_ctzll(rest);
         facts->vcpu_frame[i] = t->vcpu[i].frame.index;
     }
-    check_running_vcpus(w, slot, t, vcpus);
+    check_running_vcpus(w, slot, t, facts->vcpus);
     return regions_are_tidy(w, slot, t);
 }
 

@@ -272,7 +272,7 @@ static enum ref_tvm_state tvm_state(uint32_t state)
 
 static void compare_tvm(struct world *w, const struct tvm *t, const struct ref_tvm *mine)
 {
-    uint64_t vcpus = oracle_vcpus(t) | oracle_present(&mine->vcpu[0].state, sizeof(mine->vcpu[0]));
+    uint64_t vcpus = oracle_vcpus(t) | mine->vcpus;
 
     for (; vcpus != 0; vcpus &= vcpus - 1) {
         uint32_t i = (uint32_t)__builtin_ctzll(vcpus);
@@ -375,7 +375,7 @@ static void follow_new_tvm(struct world *w, uint64_t id)
         t->followed = true;
         r->next_id++;
         for (uint32_t v = 0; object != NULL && v < REF_VCPUS; v++)
-            t->vcpu[v].state = vcpu_state(object->vcpu[v].state);
+            ref_vcpu_becomes(t, v, vcpu_state(object->vcpu[v].state));
         for (uint32_t f = 0; f < r->frames; f++)
             if (m->page[f].owner == i && m->page[f].state >= PAGE_TVM_ROOT && m->page[f].state <= PAGE_RESERVE)
                 ref_frame_set(
@@ -428,7 +428,7 @@ static void follow_vcpus(struct world *w, struct ref_tvm *t)
 {
     for (uint32_t i = 0; t->followed && i < REF_VCPUS; i++)
         if (t->vcpu[i].state == REF_VCPU_STOPPED && vcpu_state_now(w, t, i) == REF_VCPU_RUNNABLE)
-            t->vcpu[i].state = REF_VCPU_RUNNABLE;
+            ref_vcpu_becomes(t, i, REF_VCPU_RUNNABLE);
 }
 
 static void follow(struct world *w, uint32_t hart, const struct ref_entry *e)

@@ -100,11 +100,18 @@ struct ref_tvm {
     struct ref_region region[REF_REGIONS];
     uint32_t regions;
     struct ref_vcpu vcpu[REF_VCPUS];
+    uint64_t vcpus; /* those that are or were anything but absent, as bits */
     struct ref_run *run;
     size_t runs, run_room;
     struct ref_block *block;
     size_t blocks, block_room;
 };
+
+static inline void ref_vcpu_becomes(struct ref_tvm *t, uint32_t vcpu, uint32_t state)
+{
+    t->vcpu[vcpu].state = state;
+    t->vcpus |= UINT64_C(1) << vcpu;
+}
 
 struct ref_hart {
     uint32_t hsm;

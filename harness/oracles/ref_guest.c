@@ -136,7 +136,7 @@ static struct ref_answer hart_start(const struct guest *c)
         return unknown;
     if (!HOLDS(guest_start_address, entry_valid(c, c->a[1])))
         return answer_error(SBI_ERR_INVALID_ADDRESS);
-    target->state = REF_VCPU_RUNNABLE;
+    ref_vcpu_becomes(c->t, (uint32_t)c->a[0] % REF_VCPUS, REF_VCPU_RUNNABLE);
     return exit_call(c, 1, 0, REF_VCPU_RUNNABLE);
 }
 

@@ -263,7 +263,7 @@ static struct ref_answer finalize(const struct host *c, struct ref_tvm *t)
     if (!HOLDS(finalize_boot_vcpu, t->vcpu[0].state != REF_VCPU_ABSENT))
         return answer_error(SBI_ERR_FAILED);
     t->state = REF_RUNNABLE;
-    t->vcpu[0].state = REF_VCPU_RUNNABLE;
+    ref_vcpu_becomes(t, 0, REF_VCPU_RUNNABLE);
     return answer_value(0);
 }
 
@@ -298,7 +298,8 @@ static struct ref_answer create_vcpu(const struct host *c, struct ref_tvm *t)
     if (!HOLDS(vcpu_frame, inside && ref_frames_free(c->w, frame, TVM_VCPU_STATE_PAGES)) || !inside)
         return answer_error(SBI_ERR_INVALID_ADDRESS);
     ref_frames_give(c->r, frame, TVM_VCPU_STATE_PAGES, FRAME_VHCS, ref_tvm_index(c->r, t));
-    t->vcpu[c->a[1]] = (struct ref_vcpu){.state = REF_VCPU_STOPPED, .frame = frame};
+    t->vcpu[c->a[1]] = (struct ref_vcpu){.frame = frame};
+    ref_vcpu_becomes(t, (uint32_t)c->a[1], REF_VCPU_STOPPED);
     return answer_value(0);
 }
 
@@ -318,7 +319,7 @@ void ref_guest_entered(struct ref *r, uint32_t hart, struct ref_tvm *t, uint32_t
 {
     struct ref_vcpu *v = &t->vcpu[vcpu];
 
-    v->state = REF_VCPU_RUNNING;
+    ref_vcpu_becomes(t, vcpu, REF_VCPU_RUNNING);
     v->wait = WAIT_NOTHING;
     v->entered = t->fence;
     t->running++;
