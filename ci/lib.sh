@@ -63,7 +63,7 @@ PACKAGES_FUZZ="afl++ clang-14 g++ libclang-rt-14-dev llvm-14 llvm-14-dev"
 PACKAGES_FIRMWARE="binutils-riscv64-unknown-elf gcc-riscv64-unknown-elf qemu-system-misc"
 PACKAGES_REPLAY="libunicorn-dev"
 PACKAGES_PROVE="python3-z3"
-PACKAGES_FAST="clang-19 libclang-rt-19-dev lld-19 llvm-19"
+PACKAGES_FAST="bolt-19 clang-19 libbolt-19-dev libclang-rt-19-dev lld-19 llvm-19"
 PACKAGES_CHECK="clang-19 clang-format-14 clang-tidy-14 cloc git libclang-rt-19-dev llvm-14 shellcheck"
 
 # packages_of <group>...: the packages of these groups, sorted and unique.
@@ -133,19 +133,23 @@ install_groups() {
 
 # ---------------------------------------------------------------- building
 
-# build_preset <preset> [target...]: configures when needed and builds. One builder per folder at a time.
+# build_preset <preset> [target...]: configures when needed, which it is after a change of presets too, and builds. One builder
+# per folder at a time.
 build_preset() {
     local preset=$1 folder=$BUILD/$1
     shift
     mkdir -p "$folder"
     (
         flock 9
-        if [ ! -f "$folder/build.ninja" ]; then
-            cmake --preset "$preset" || exit
+        if [ ! "$folder/build.ninja" -nt "$ROOT/CMakePresets.json" ]; then
+            cmake --fresh --preset "$preset" || exit # of a cache, it would keep what the preset no longer says
         fi
         cmake --build --preset "$preset" -j "$JOBS" ${1+--target "$@"}
     ) 9>"$folder/.lock"
 }
+
+# Where it finds its own runtime library; /usr/bin has only a link.
+BOLT=/usr/lib/llvm-19/bin/llvm-bolt
 
 # tool_of_preset <preset>: stops, naming the package, when the compiler of a preset is missing.
 tool_of_preset() {
@@ -154,7 +158,7 @@ tool_of_preset() {
     case $1 in
         host-release | host-gcc) need gcc gcc ;;
         host-clang19 | host-profile) need clang-19 clang-19 ;;
-        host-fast) need clang-19 clang-19 && need ld.lld-19 lld-19 && need llvm-ar-19 llvm-19 ;;
+        host-fast) need clang-19 clang-19 && need ld.lld-19 lld-19 && need llvm-ar-19 llvm-19 && need "$BOLT" bolt-19 ;;
         fuzz-afl) need afl-clang-fast afl++ ;;
         firmware) need riscv64-unknown-elf-gcc gcc-riscv64-unknown-elf ;;
         coverage) need clang-14 clang-14 && need llvm-cov-14 llvm-14 ;;
