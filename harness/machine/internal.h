@@ -130,8 +130,9 @@ enum machine_mode {
 #define FRAME_CHANGED 2u /* written since machine_changes_clear, or memory_host_changes_clear */
 
 struct machine_private {
+    void *mapping; /* all of it, of which the monitor's memory begins at `arena` */
+    size_t mapping_size;
     uint8_t *arena;
-    size_t arena_size;
     size_t monitor_bytes;
     uint32_t frames;      /* host RAM and window */
     uint8_t *snapshot;    /* contents right after boot of the frames that boot has written, at their places, */

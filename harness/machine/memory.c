@@ -9,6 +9,7 @@
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
 #endif
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -18,10 +19,20 @@
 #include "monitor/core/tvm.h"
 
 #define HOLE_BYTES 65536u
+#define CACHE_LINE 64u
 
 static size_t round_to_page(size_t bytes)
 {
     return (bytes + PAGE_MASK) & ~(size_t)PAGE_MASK;
+}
+
+/*
+ * Bytes that are left free in front of the monitor, so that its page records begin with a line of the cache: they are most of
+ * what is read at each step. In a firmware image they are where they are.
+ */
+static size_t room_in_front(const struct machine *m)
+{
+    return m->private->port != NULL ? 0 : -offsetof(struct monitor, page) % CACHE_LINE;
 }
 
 static bool make_accessible(uint8_t *at, size_t bytes)
@@ -43,21 +54,24 @@ bool memory_create(struct machine *m)
 
     p->monitor_bytes = p->port != NULL ? MACHINE_MONITOR_SIZE : monitor_size(m->config.window_pages);
     p->frames = m->config.host_pages + m->config.window_pages;
-    size_t monitor_room = round_to_page(p->monitor_bytes);
-    p->arena_size = monitor_room + host_bytes + window_bytes + 3 * (size_t)HOLE_BYTES;
-    void *arena = mmap(NULL, p->arena_size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (arena == MAP_FAILED)
+    size_t front = room_in_front(m);
+    size_t monitor_room = round_to_page(front + p->monitor_bytes);
+    p->mapping_size = monitor_room + host_bytes + window_bytes + 3 * (size_t)HOLE_BYTES;
+    void *mapping = mmap(NULL, p->mapping_size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (mapping == MAP_FAILED)
         return false;
-    p->arena = arena;
-    uint8_t *host = p->arena + monitor_room + HOLE_BYTES;
+    uint8_t *first = p->mapping = mapping;
+    uint8_t *host = first + monitor_room + HOLE_BYTES;
     uint8_t *window = host + host_bytes + HOLE_BYTES;
-    if (!make_accessible(p->arena, monitor_room) || !make_accessible(host, host_bytes) ||
+    if (!make_accessible(first, monitor_room) || !make_accessible(host, host_bytes) ||
         !make_accessible(window, window_bytes))
         return false;
+    p->arena = first + front;
     m->monitor = (struct monitor *)(void *)(p->arena + (p->port != NULL ? p->port->monitor_at : 0));
     m->host_ram = host;
     m->window = window;
-    sanitize_forbid(p->arena + p->monitor_bytes, monitor_room - p->monitor_bytes);
+    sanitize_forbid(first, front);
+    sanitize_forbid(p->arena + p->monitor_bytes, monitor_room - front - p->monitor_bytes);
 
     p->frame_flags = calloc(p->frames, 1);
     p->kept = calloc(p->frames, 1);
@@ -83,9 +97,9 @@ void memory_destroy(struct machine *m)
 {
     struct machine_private *p = m->private;
 
-    if (p->arena != NULL) {
-        sanitize_allow(p->arena, p->arena_size);
-        munmap(p->arena, p->arena_size);
+    if (p->mapping != NULL) {
+        sanitize_allow(p->mapping, p->mapping_size);
+        munmap(p->mapping, p->mapping_size);
     }
     if (p->snapshot != NULL)
         munmap(p->snapshot, (size_t)p->frames * PAGE_SIZE);
