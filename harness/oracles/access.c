@@ -86,19 +86,21 @@ static void check_pmp(struct world *w, uint32_t h, bool guest)
 {
     const struct machine_hart *hart = &w->machine->hart[h];
     struct range range[RANGES];
-    uint64_t edge[2];
+    uint64_t edge[PMP_ENTRIES][2];
+    uint32_t on = 0;
 
     closed_ranges(w, range);
+    for (unsigned entry = 0; entry < PMP_ENTRIES; entry++)
+        on |= (uint32_t)entry_edges(hart, entry, edge[entry]) << entry;
     for (unsigned i = 0; i < (guest ? RANGES - 1 : RANGES); i++) {
         if (range[i].size == 0)
             continue;
         check_closed_at(w, h, &range[i], range[i].base);
         check_closed_at(w, h, &range[i], range[i].base + range[i].size - 4);
-        for (unsigned entry = 0; entry < PMP_ENTRIES; entry++) {
-            if (!entry_edges(hart, entry, edge))
-                continue;
-            check_closed_at(w, h, &range[i], edge[0]);
-            check_closed_at(w, h, &range[i], edge[1]);
+        for (uint32_t rest = on; rest != 0; rest &= rest - 1) {
+            unsigned entry = (unsigned)__builtin_ctz(rest);
+            check_closed_at(w, h, &range[i], edge[entry][0]);
+            check_closed_at(w, h, &range[i], edge[entry][1]);
         }
     }
 }
@@ -229,8 +231,7 @@ void access_after(struct world *w)
 void access_audit(struct world *w)
 {
     for (uint32_t h = 0; h < w->machine->config.harts && !w->finding.found; h++) {
-        if (!may_not_run(w, h))
-            check_pmp(w, h, machine_in_guest(w->machine, h));
+        check_pmp_if_changed(w, h);
         check_tlb(w, h);
     }
 }

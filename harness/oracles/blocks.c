@@ -9,13 +9,14 @@
 
 typedef uint64_t wide __attribute__((vector_size(32), may_alias));
 
-static inline __attribute__((always_inline)) block_set differing(const uint8_t *one, const uint8_t *other)
+static inline __attribute__((always_inline)) block_set differing(const uint8_t *one, const uint8_t *other,
+                                                                 unsigned count)
 {
     const wide *a = (const void *)one;
     const wide *b = (const void *)other;
     unsigned blocks = 0;
 
-    for (unsigned i = 0; i < FRAME_BLOCKS; i++, a += 8, b += 8) {
+    for (unsigned i = 0; i < count; i++, a += 8, b += 8) {
         wide odd = ((a[0] ^ b[0]) | (a[1] ^ b[1])) | ((a[2] ^ b[2]) | (a[3] ^ b[3])) | ((a[4] ^ b[4]) | (a[5] ^ b[5])) |
                    ((a[6] ^ b[6]) | (a[7] ^ b[7]));
         blocks |= (unsigned)((odd[0] | odd[1] | odd[2] | odd[3]) != 0) << i;
@@ -69,9 +70,9 @@ static inline __attribute__((always_inline)) uint64_t lines(const uint8_t *frame
 
 #ifdef __x86_64__
 #define WIDER __attribute__((target("avx2"))) static
-WIDER block_set differing_avx2(const uint8_t *one, const uint8_t *other)
+WIDER block_set differing_avx2(const uint8_t *one, const uint8_t *other, unsigned count)
 {
-    return differing(one, other);
+    return differing(one, other, count);
 }
 
 WIDER void copy_avx2(uint8_t *to, const uint8_t *from, block_set blocks)
@@ -90,13 +91,13 @@ WIDER bool zero_avx2(const uint8_t *bytes, size_t len)
 }
 #endif
 
-block_set blocks_differing(const uint8_t *one, const uint8_t *other)
+block_set blocks_differing(const uint8_t *one, const uint8_t *other, unsigned count)
 {
 #ifdef __x86_64__
     if (__builtin_cpu_supports("avx2"))
-        return differing_avx2(one, other);
+        return differing_avx2(one, other, count);
 #endif
-    return differing(one, other);
+    return differing(one, other, count);
 }
 
 void blocks_copy(uint8_t *to, const uint8_t *from, block_set blocks)

@@ -20,8 +20,8 @@ typedef uint16_t block_set;
 #define ALL_BLOCKS UINT16_MAX
 _Static_assert(FRAME_BLOCKS == 8 * sizeof(block_set), "a bit for each");
 
-/* Blocks in which two frames differ; 0 when they are equal. Frames are aligned as vectors are. */
-block_set blocks_differing(const uint8_t *one, const uint8_t *other);
+/* Which of the first `count` blocks differ in two frames; 0 when none does. Frames are aligned as vectors are. */
+block_set blocks_differing(const uint8_t *one, const uint8_t *other, unsigned count);
 
 /* Copy these blocks of a frame, aligned likewise. */
 void blocks_copy(uint8_t *to, const uint8_t *from, block_set blocks);

@@ -252,6 +252,24 @@ static void judge_content(struct world *w, uint32_t frame)
                   o->call.failed || o->guest_failed ? " by a call that failed" : "");
 }
 
+/*
+ * Where a frame differs from the step before. What an object leaves over of its frame was zero when the frame was handed out;
+ * as long as it is, that half of the comparison is enough there.
+ */
+static block_set differing_blocks(struct world *w, uint32_t frame)
+{
+    struct oracle_state *o = w->oracle_state;
+    const uint8_t *now = step_bytes(w, frame);
+    const uint8_t *before = step_old_bytes(o, frame);
+    size_t object = object_size(w, frame, &o->record[frame]);
+    unsigned count = (unsigned)((object + BLOCK_BYTES - 1) / BLOCK_BYTES);
+    size_t covered = (size_t)count * BLOCK_BYTES;
+
+    if (count == 0 || count >= FRAME_BLOCKS || !bytes_zero(now + covered, PAGE_SIZE - covered))
+        return blocks_differing(now, before, FRAME_BLOCKS);
+    return blocks_differing(now, before, count);
+}
+
 void content_judge(struct world *w, const uint32_t *frames, uint32_t frame_count)
 {
     struct oracle_state *o = w->oracle_state;
@@ -260,7 +278,7 @@ void content_judge(struct world *w, const uint32_t *frames, uint32_t frame_count
     for (uint32_t i = 0; i < frame_count && !w->finding.found; i++) {
         uint32_t f = frames[i];
         bool blank = frame_set_has(&o->blank, f);
-        block_set blocks = blank ? ALL_BLOCKS : blocks_differing(step_bytes(w, f), step_old_bytes(o, f));
+        block_set blocks = blank ? ALL_BLOCKS : differing_blocks(w, f);
         if (blocks == 0)
             continue;
         o->written_blocks[o->written_count] = blocks;

@@ -160,7 +160,7 @@ static void judge_words(struct world *w, uint32_t h, const char *what, const voi
         uint64_t a, b;
         memcpy(&a, (const uint8_t *)one + 8 * (size_t)i, sizeof(a));
         memcpy(&b, (const uint8_t *)other + 8 * (size_t)i, sizeof(b));
-        if (by_host(a ^ b) || (!unsure && a != b && (a ^ b) != before[i]))
+        if (a != b && (by_host(a ^ b) || (!unsure && (a ^ b) != before[i])))
             report(w, h, what, i, a, b);
     }
 }

@@ -111,6 +111,7 @@ static void see_entry(struct world *w, const struct machine_event *event)
     e->from_guest = hart->virt && !hart->parked;
     e->cause = event->a;
     e->call = CALL_none;
+    e->kept = false;
     e->shown.known = false;
     e->trap = w->machine->taken[event->hart];
     if (e->cause == CAUSE_ECALL_HOST || e->cause == CAUSE_ECALL_GUEST)

@@ -84,6 +84,8 @@ struct exit_words {
 struct entry {
     bool entered;
     bool from_guest;
+    bool
+        kept; /* the host's registers are `before` still, apart from a0, a1, pc and CSRs: known at the end of the step */
     uint64_t cause;
     uint16_t call; /* ABI id when it was an ecall that names one */
     struct trap trap;
@@ -251,6 +253,8 @@ struct oracle_state {
 
     /* What else the monitor's records were. */
     struct tvm_slot slot[MONITOR_MAX_TVMS];
+    struct tvm_slot unused_slot[8]; /* what those from slots_used on are, as often as they are compared at once */
+    uint32_t slots_used;
     uint64_t slot_live; /* those that were in use, as bits */
     struct global_fence fence;
     uint64_t next_tvm_id;
@@ -350,6 +354,7 @@ void records_scan(struct world *w);
 bool records_plain(const struct world *w, uint32_t first);
 /* TVM slots that the monitor has in use now, as bits. */
 uint64_t records_live_slots(struct world *w);
+void records_slots_reset(struct oracle_state *o);
 
 /* transition.c */
 void transition_reset(struct world *w);

@@ -259,11 +259,23 @@ static bool record_is_tidy(const struct page_record *r)
            (r->gfn == 0 || r->state == PAGE_DATA || r->state == PAGE_BLOCKED);
 }
 
+/* Is a record, in all of its fields, what the picture wants it to be? The ordinary case of what follows. */
+static bool is_as_used(const struct world *w, const struct page_record *r, const struct frame_use *use)
+{
+    bool listed = use->state == PAGE_TABLE_POOL || use->state == PAGE_RESERVE;
+    uint64_t others = (uint64_t)(r->state ^ use->state) | (uint64_t)(r->owner ^ use->owner) | r->zero | r->version |
+                      (r->gfn ^ use->gfn) | (listed ? 0 : r->link ^ CONF_PAGE_NONE);
+
+    return others == 0 && (use->state == PAGE_NONCONF || w->machine->monitor->tvm[use->owner].state != TVM_ABSENT);
+}
+
 static void compare_frame(struct world *w, uint32_t frame)
 {
     const struct page_record *r = &w->machine->monitor->page[frame];
     const struct frame_use *use = &w->oracle_state->use[frame];
 
+    if (is_as_used(w, r, use))
+        return;
     if (r->state >= PAGE_BUSY) {
         oracle_report(w, ORACLE_OWN, S1_ISOLATION, "state", "frame %u is left in state %u (%s) after the call", frame,
                       r->state, page_state_name(r->state));
@@ -357,13 +369,12 @@ static uint64_t hash_regions(const struct tvm *t)
     return hash;
 }
 
-/* What the object of a TVM says about itself. False after a report when the slot does not name an object. */
+/* What the object of a TVM says about itself; `facts` are all zero before. False after a report when the slot does not name an object. */
 static bool read_facts(struct world *w, uint32_t slot, struct tvm_facts *facts)
 {
     const struct tvm_slot *s = &w->machine->monitor->tvm[slot];
     const struct oracle_state *o = w->oracle_state;
 
-    memset(facts, 0, sizeof(*facts));
     if (s->frame.index >= o->pages || o->pages - s->frame.index < TVM_STATE_PAGES) {
         oracle_report(w, ORACLE_OWN, S1_ISOLATION, "reach", "the object of TVM slot %u is outside the window", slot);
         return false;
@@ -441,6 +452,7 @@ void own_audit(struct world *w)
     for (uint32_t slot = 0; slot < MONITOR_MAX_TVMS && !w->finding.found; slot++) {
         if (w->machine->monitor->tvm[slot].state == TVM_ABSENT)
             continue;
+        o->tvm[slot].facts = (struct tvm_facts){0};
         if (read_facts(w, slot, &o->tvm[slot].facts)) {
             check_vmid(w, slot);
             paint_tvm(w, slot);
@@ -526,9 +538,10 @@ static void repaint(struct world *w, uint32_t slot)
     struct oracle_state *o = w->oracle_state;
     const struct tvm_slot *now = &w->machine->monitor->tvm[slot];
     const struct tvm_slot *before = &o->slot[slot];
-    struct tvm_facts facts = {0};
+    struct tvm_facts facts;
     bool present = now->state != TVM_ABSENT;
 
+    memset(&facts, 0, sizeof(facts)); /* padding too: they are compared as a whole */
     if (present && !read_facts(w, slot, &facts))
         return;
     bool same = present && before->state != TVM_ABSENT && now->id == before->id &&

@@ -8,7 +8,7 @@
 #include <string.h>
 
 #define CHUNK 64u /* records whose history is kept together */
-#define GROUP 8u  /* records that make up whole vectors, twice */
+#define GROUP 8u  /* records, or slots of TVMs, that make up whole vectors, twice */
 
 /* What most records are. */
 static const struct page_record host[GROUP] = {[0 ... GROUP - 1] = {.state = PAGE_NONCONF, .link = CONF_PAGE_NONE}};
@@ -20,10 +20,10 @@ static const struct page_record host[GROUP] = {[0 ... GROUP - 1] = {.state = PAG
 typedef uint64_t wide __attribute__((vector_size(32), aligned(8), may_alias));
 _Static_assert(sizeof(host) == 6 * sizeof(wide), "a group is twice three vectors");
 
-static inline __attribute__((always_inline)) bool compare_with_host(const struct page_record *records, uint32_t n)
+static inline __attribute__((always_inline)) bool compare_with_group(const void *records, uint32_t n, const void *group)
 {
-    const wide *is = (const void *)records;
-    const wide *wanted = (const void *)host;
+    const wide *is = records;
+    const wide *wanted = group;
     wide odd[3] = {{0}, {0}, {0}};
 
     for (const wide *end = is + n / GROUP * 6; is < end; is += 6) {
@@ -36,18 +36,19 @@ static inline __attribute__((always_inline)) bool compare_with_host(const struct
 }
 
 /*
- * Of 64 records, or of 64 slots of TVMs, those that may differ from a copy of them, as bits: all of a group when one of it
- * does.
+ * Of some groups of records, or of slots of TVMs, those that may differ from a copy of them, as bits: all of a group when one
+ * of it does.
  */
 _Static_assert(sizeof(struct tvm_slot) == sizeof(struct page_record) && MONITOR_MAX_TVMS == CHUNK, "the same for both");
 
-static inline __attribute__((always_inline)) uint64_t compare_with_copy(const void *records, const void *copies)
+static inline __attribute__((always_inline)) uint64_t compare_with_copy(const void *records, const void *copies,
+                                                                        uint32_t groups)
 {
     const wide *is = records;
     const wide *was = copies;
     uint64_t others = 0;
 
-    for (unsigned i = 0; i < CHUNK / GROUP; i++, is += 6, was += 6) {
+    for (unsigned i = 0; i < groups; i++, is += 6, was += 6) {
         wide odd = (is[0] ^ was[0]) | (is[1] ^ was[1]) | (is[2] ^ was[2]) | (is[3] ^ was[3]) | (is[4] ^ was[4]) |
                    (is[5] ^ was[5]);
         others |= (uint64_t)((odd[0] | odd[1] | odd[2] | odd[3]) != 0 ? UINT8_MAX : 0) << i * GROUP;
@@ -56,33 +57,39 @@ static inline __attribute__((always_inline)) uint64_t compare_with_copy(const vo
 }
 
 #ifdef __x86_64__
-__attribute__((target("avx2"))) static bool compare_with_host_avx2(const struct page_record *records, uint32_t n)
+__attribute__((target("avx2"))) static bool compare_with_group_avx2(const void *records, uint32_t n, const void *group)
 {
-    return compare_with_host(records, n);
+    return compare_with_group(records, n, group);
 }
 
-__attribute__((target("avx2"))) static uint64_t compare_with_copy_avx2(const void *records, const void *copies)
+__attribute__((target("avx2"))) static uint64_t compare_with_copy_avx2(const void *records, const void *copies,
+                                                                       uint32_t groups)
 {
-    return compare_with_copy(records, copies);
+    return compare_with_copy(records, copies, groups);
 }
 #endif
 
-static uint64_t differing(const void *records, const void *copies)
+static uint64_t differing(const void *records, const void *copies, uint32_t groups)
 {
 #ifdef __x86_64__
     if (__builtin_cpu_supports("avx2"))
-        return compare_with_copy_avx2(records, copies);
+        return compare_with_copy_avx2(records, copies, groups);
 #endif
-    return compare_with_copy(records, copies);
+    return compare_with_copy(records, copies, groups);
+}
+
+static bool all_like(const void *records, uint32_t n, const void *group)
+{
+#ifdef __x86_64__
+    if (__builtin_cpu_supports("avx2"))
+        return compare_with_group_avx2(records, n, group);
+#endif
+    return compare_with_group(records, n, group);
 }
 
 static bool all_host(const struct page_record *records, uint32_t n)
 {
-#ifdef __x86_64__
-    if (__builtin_cpu_supports("avx2"))
-        return compare_with_host_avx2(records, n);
-#endif
-    return compare_with_host(records, n);
+    return all_like(records, n, host);
 }
 
 bool records_plain(const struct world *w, uint32_t first)
@@ -96,7 +103,7 @@ bool records_create(struct world *w)
     size_t bytes = o->pages * sizeof(*o->seen);
 
     o->record = malloc(bytes);
-    o->seen = malloc(bytes);
+    o->seen = aligned_alloc(LINE_BYTES, (bytes + LINE_BYTES - 1) / LINE_BYTES * LINE_BYTES); /* as the monitor's are */
     if (o->record == NULL || o->seen == NULL || !frame_set_create(&o->ever, o->pages) ||
         !frame_set_create(&o->plain, o->pages / CHUNK + 1) || !frame_set_create(&o->untouched, o->pages / CHUNK + 1) ||
         !frame_set_create(&o->fresh[FRESH_OWN], o->pages) || !frame_set_create(&o->fresh[FRESH_REF], o->pages))
@@ -123,6 +130,16 @@ void records_destroy(struct world *w)
     frame_set_destroy(&o->untouched);
     for (unsigned i = 0; i < FRESH_COUNT; i++)
         frame_set_destroy(&o->fresh[i]);
+}
+
+/* All slots are as they were at boot, and so are the copies of them. */
+void records_slots_reset(struct oracle_state *o)
+{
+    o->slots_used = GROUP;
+    for (unsigned i = 0; i < GROUP; i++)
+        o->unused_slot[i] = o->slot[MONITOR_MAX_TVMS - 1];
+    if (!all_like(o->slot + GROUP, MONITOR_MAX_TVMS - GROUP, o->unused_slot))
+        o->slots_used = MONITOR_MAX_TVMS;
 }
 
 void records_reset(struct world *w)
@@ -164,7 +181,7 @@ static void changed(struct oracle_state *o, const struct page_record *now, uint3
 /* Some of a chunk at a time: what a call changes lies side by side. */
 static void compare_each(struct oracle_state *o, const struct page_record *now, uint32_t base, uint32_t n)
 {
-    uint64_t others = n == CHUNK ? differing(now + base, o->seen + base) : UINT64_MAX >> (64 - n);
+    uint64_t others = n == CHUNK ? differing(now + base, o->seen + base, CHUNK / GROUP) : UINT64_MAX >> (64 - n);
 
     for (; others != 0; others &= others - 1) {
         uint32_t f = base + (uint32_t)__builtin_ctzll(others);
@@ -173,12 +190,14 @@ static void compare_each(struct oracle_state *o, const struct page_record *now, 
     }
 }
 
-/* Slots of TVMs that differ from those of the step before, as bits. */
-static uint64_t moved_slots(const struct oracle_state *o, const struct tvm_slot *slot)
+/* Slots of TVMs that differ from those of the step before, as bits. Those that were never used are all alike. */
+static uint64_t moved_slots(struct oracle_state *o, const struct tvm_slot *slot)
 {
     uint64_t moved = 0;
 
-    for (uint64_t others = differing(slot, o->slot); others != 0; others &= others - 1) {
+    if (!all_like(slot + o->slots_used, MONITOR_MAX_TVMS - o->slots_used, o->unused_slot))
+        o->slots_used = MONITOR_MAX_TVMS;
+    for (uint64_t others = differing(slot, o->slot, o->slots_used / GROUP); others != 0; others &= others - 1) {
         uint32_t i = (uint32_t)__builtin_ctzll(others);
         moved |= (uint64_t)(memcmp(slot + i, o->slot + i, sizeof(*slot)) != 0) << i;
     }

@@ -97,14 +97,14 @@ struct ref_tvm {
     uint64_t pool; /* page-table frames not yet used */
     uint32_t running;
     uint64_t fence, running_now, running_before;
-    struct ref_region region[REF_REGIONS];
     uint32_t regions;
-    struct ref_vcpu vcpu[REF_VCPUS];
     uint64_t vcpus; /* those that are or were anything but absent, as bits */
     struct ref_run *run;
     size_t runs, run_room;
     struct ref_block *block;
     size_t blocks, block_room;
+    struct ref_region region[REF_REGIONS]; /* what is behind the last one, means nothing */
+    struct ref_vcpu vcpu[REF_VCPUS];
 };
 
 static inline void ref_vcpu_becomes(struct ref_tvm *t, uint32_t vcpu, uint32_t state)

@@ -2,6 +2,7 @@
 /* REF: the abstract state; see ref.h. */
 #include "harness/oracles/ref.h"
 
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -105,7 +106,9 @@ void ref_tvm_clear(struct ref_tvm *t)
     size_t run_room = t->run_room;
     size_t block_room = t->block_room;
 
-    memset(t, 0, sizeof(*t));
+    for (uint64_t rest = t->vcpus; rest != 0; rest &= rest - 1)
+        t->vcpu[__builtin_ctzll(rest)] = (struct ref_vcpu){0};
+    memset(t, 0, offsetof(struct ref_tvm, region));
     t->run = run;
     t->run_room = run_room;
     t->block = block;

@@ -6,6 +6,9 @@
 #ifndef TOUCHSTONE_HARNESS_ORACLE_REGISTERS_H
 #define TOUCHSTONE_HARNESS_ORACLE_REGISTERS_H
 
+#include <stddef.h>
+#include <string.h>
+
 #include "harness/oracles/oracle.h"
 
 #define A0 10u
@@ -45,6 +48,17 @@ enum { G_VSSTATUS, G_VSTVEC, G_VSSCRATCH, G_VSEPC, G_VSCAUSE, G_VSTVAL, G_VSTIME
 /* General registers equal to `image`, apart from those in `mask`? Reports the first that is not. */
 bool image_same_gprs(struct world *w, uint32_t h, const struct world_image *image, uint32_t mask, const char *property,
                      const char *when);
+
+/* Nothing of floating point and vectors differs from `image`: they lie side by side in both. */
+#define UNITS_BYTES                                                                                                    \
+    (offsetof(struct machine_hart, v) + sizeof(((struct machine_hart *)0)->v) - offsetof(struct machine_hart, f))
+_Static_assert(UNITS_BYTES == offsetof(struct world_image, csr) - offsetof(struct world_image, f), "in the same order");
+
+static inline bool image_same_units(const struct machine_hart *hart, const struct world_image *image)
+{
+    return memcmp((const uint8_t *)hart + offsetof(struct machine_hart, f),
+                  (const uint8_t *)image + offsetof(struct world_image, f), UNITS_BYTES) == 0;
+}
 
 /* Floating point and vectors equal to `image`? */
 bool image_same_fp(struct world *w, uint32_t h, const struct world_image *image, const char *property,

@@ -6,7 +6,7 @@
  * Guests carry markers (harness/agents/marker.h). A marker that the host put there itself is its own business: only
  * values that a trap brought to the host count.
  */
-#include "harness/oracles/oracle.h"
+#include "harness/oracles/registers.h"
 
 #include <string.h>
 
@@ -15,7 +15,6 @@
 #define CSR_SCAUSE 0x142u
 #define CSR_STVAL 0x143u
 #define CSR_HTINST 0x64au
-#define CAUSE_ECALL_GUEST 10u
 #define CAUSE_STORE_FAULT 23u
 
 /* Mailbox words that an exit may write. */
@@ -106,28 +105,28 @@ static void check_mailbox(struct world *w, uint32_t h)
     }
 }
 
-static void check_host(struct world *w, uint32_t h, const struct world_image *own)
+/* True when nothing differs from `own` but a0 and a1, which is the rule. */
+static bool check_host(struct world *w, uint32_t h, const struct world_image *own)
 {
     const struct machine_hart *hart = &w->machine->hart[h];
+    bool same = memcmp(hart->x, own->x, A0 * sizeof(hart->x[0])) == 0 &&
+                memcmp(hart->x + A0 + 2, own->x + A0 + 2, (30 - A0) * sizeof(hart->x[0])) == 0;
 
-    /* As a rule nothing but a0 and a1 is new. */
-    check_word(w, h, hart->x[10], own->x[10], "x", 10);
-    check_word(w, h, hart->x[11], own->x[11], "x", 11);
-    if (memcmp(hart->x + 1, own->x + 1, 9 * sizeof(hart->x[0])) != 0 ||
-        memcmp(hart->x + 12, own->x + 12, 20 * sizeof(hart->x[0])) != 0)
-        for (unsigned i = 1; i < 32; i++)
-            check_word(w, h, hart->x[i], own->x[i], "x", i);
-    if (memcmp(hart->f, own->f, sizeof(hart->f)) != 0)
-        for (unsigned i = 0; i < 32; i++)
-            check_word(w, h, hart->f[i], own->f[i], "f", i);
-    if (memcmp(hart->v, own->vector.v, sizeof(hart->v)) == 0)
-        return;
+    check_word(w, h, hart->x[A0], own->x[A0], "x", A0);
+    check_word(w, h, hart->x[A1], own->x[A1], "x", A1);
+    for (unsigned i = 1; !same && i < 32; i++)
+        check_word(w, h, hart->x[i], own->x[i], "x", i);
+    if (image_same_units(hart, own))
+        return same;
+    for (unsigned i = 0; i < 32; i++)
+        check_word(w, h, hart->f[i], own->f[i], "f", i);
     for (unsigned i = 0; i < 32; i++) {
         uint64_t now, before;
         memcpy(&now, hart->v + (size_t)i * MACHINE_VLENB, sizeof(now));
         memcpy(&before, own->vector.v + (size_t)i * MACHINE_VLENB, sizeof(before));
         check_word(w, h, now, before, "v", i);
     }
+    return false;
 }
 
 static void check_exit(struct world *w, uint32_t h, const struct world_image *own)
@@ -158,13 +157,13 @@ void secret_after(struct world *w)
     struct oracle_state *o = w->oracle_state;
 
     for (uint32_t h = 0; h < w->machine->config.harts && !w->finding.found; h++) {
-        const struct entry *e = &o->entry[h];
+        struct entry *e = &o->entry[h];
         if (machine_in_guest(w->machine, h) || !e->entered)
             continue;
         if (o->running_slot[h] != HART_NO_TVM)
             check_exit(w, h, &o->host[h]);
         else
-            check_host(w, h, &e->before);
+            e->kept = check_host(w, h, &e->before) && w->machine->hart[h].x[0] == 0;
     }
 }
 

@@ -349,7 +349,9 @@ void transition_reset(struct world *w)
     memset(o->entered_at, 0, sizeof(o->entered_at));
     o->last_tvm_id = 0;
     o->changed_count = 0;
+    o->slots_used = MONITOR_MAX_TVMS;
     take_scalars(w);
+    records_slots_reset(o);
 }
 
 void transition_after(struct world *w, const uint32_t *frames, uint32_t frame_count)

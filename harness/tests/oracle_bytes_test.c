@@ -104,12 +104,32 @@ static void each_byte_of_a_frame_counts(void)
     static uint8_t one[PAGE_SIZE] __attribute__((aligned(PAGE_SIZE)));
     static uint8_t other[PAGE_SIZE] __attribute__((aligned(PAGE_SIZE)));
 
-    CHECK_EQ(blocks_differing(one, other), 0);
+    CHECK_EQ(blocks_differing(one, other, FRAME_BLOCKS), 0);
     for (uint32_t i = 0; i < PAGE_SIZE; i++) {
         one[i] ^= 0x01;
-        CHECK_EQ(blocks_differing(one, other), 1u << i / BLOCK_BYTES);
-        blocks_copy(other, one, blocks_differing(one, other));
+        CHECK_EQ(blocks_differing(one, other, FRAME_BLOCKS), 1u << i / BLOCK_BYTES);
+        CHECK_EQ(blocks_differing(one, other, i / BLOCK_BYTES), 0);
+        CHECK_EQ(blocks_differing(one, other, i / BLOCK_BYTES + 1), 1u << i / BLOCK_BYTES);
+        blocks_copy(other, one, blocks_differing(one, other, FRAME_BLOCKS));
         CHECK(memcmp(one, other, sizeof(one)) == 0);
+    }
+}
+
+/* Every bit of a line is seen, in that line and in no other, whichever are asked for. */
+static void each_byte_of_a_line_counts(void)
+{
+    static uint8_t bytes[PAGE_SIZE] __attribute__((aligned(PAGE_SIZE)));
+    const uint32_t lines = PAGE_SIZE / LINE_BYTES;
+
+    CHECK_EQ(lines_in(bytes, 0, lines), 0);
+    for (uint32_t i = 0; i < PAGE_SIZE; i++) {
+        uint32_t line = i / LINE_BYTES;
+        bytes[i] = 0x10;
+        CHECK_EQ(lines_in(bytes, 0, lines), UINT64_C(1) << line);
+        CHECK_EQ(lines_in(bytes, line, 1), UINT64_C(1) << line);
+        CHECK_EQ(lines_in(bytes, 0, line), 0);
+        CHECK_EQ(lines_in(bytes, line + 1, lines - line - 1), 0);
+        bytes[i] = 0;
     }
 }
 
@@ -120,5 +140,6 @@ int main(void)
     each_byte_of_a_table_counts();
     each_byte_of_zeros_counts();
     each_byte_of_a_frame_counts();
+    each_byte_of_a_line_counts();
     return test_finish();
 }
