@@ -2,11 +2,12 @@
 /*
  * touchstone bench: how fast is the harness? Everything per second of processor time on one core.
  *
- *   short    corpora/short: a few calls each, none of which hashes a page
+ *   short    corpora/short: a few calls each, none of which hashes a page, in a window of 256 frames
+ *   wide     the same in a window of the usual size
  *   seeds    the shipped corpus as it is
  *   mixed    traces mutated from it with a fixed seed: what a fuzzer really runs
  *
- * each without oracles, with each of them alone and with all (short also with all but each); what resetting a world
+ * each without oracles, with each of them alone and with all (short also with all but each; wide only with all); what resetting a world
  * costs; and how many pages per second the longest call, promote_to_tvm, takes over.
  */
 #include "harness/cli/bench.h"
@@ -17,7 +18,7 @@
 
 #define MIXED_TRACES 512u
 #define MIXED_SEED 0x746f756368u
-#define MEASUREMENTS 31.0 /* of rates: 14 + 8 + 8, and the resets */
+#define MEASUREMENTS 32.0 /* of rates: 14 + 1 + 8 + 8, and the resets */
 
 void bench_row(struct bench *b, const char *name, double value, const char *unit)
 {
@@ -116,13 +117,15 @@ static int load_sets(struct bench *b, const char *seeds, unsigned only)
 
     if (source == NULL)
         return CLI_ENVIRONMENT;
-    if (only == BENCH_SETS || only == BENCH_SHORT) {
+    for (unsigned set = BENCH_SHORT; set <= BENCH_WIDE; set++) {
+        if (only != BENCH_SETS && only != set)
+            continue;
         snprintf(path, sizeof(path), "%s/corpora/short", source);
-        code = load(&b->set[BENCH_SHORT], path);
+        code = load(&b->set[set], path);
         if (code != CLI_CLEAN)
             return code;
     }
-    if (only != BENCH_SHORT) {
+    if (only == BENCH_SETS || only == BENCH_SEEDS || only == BENCH_MIXED) {
         snprintf(path, sizeof(path), "%s/corpora", source);
         code = load(&b->set[BENCH_SEEDS], seeds ? seeds : path);
         if (code != CLI_CLEAN)
@@ -134,6 +137,8 @@ static int load_sets(struct bench *b, const char *seeds, unsigned only)
     for (unsigned i = 0; i < BENCH_SETS; i++)
         if (b->set[i].corpus.count != 0 && !decode(&b->set[i]))
             return cli_error(CLI_ENVIRONMENT, "out of memory");
+    for (size_t i = 0; i < b->set[BENCH_WIDE].corpus.count; i++)
+        b->set[BENCH_WIDE].decoded[i].window_pages = 0;
     return CLI_CLEAN;
 }
 
@@ -144,7 +149,8 @@ static int bench_all(struct bench *b)
     printf("%zu short traces, %zu seeds, %zu mixed traces, one core\n", b->set[BENCH_SHORT].corpus.count,
            b->set[BENCH_SEEDS].corpus.count, b->set[BENCH_MIXED].corpus.count);
     for (unsigned i = 0; i < BENCH_SETS; i++)
-        if (!bench_rates(b, &b->set[i], i == BENCH_SHORT))
+        if (i == BENCH_WIDE ? !bench_rate(b, &b->set[i], ORACLE_ALL, "all")
+                            : !bench_rates(b, &b->set[i], i == BENCH_SHORT))
             return cli_error(CLI_ENVIRONMENT, "no memory for a machine");
     if (!bench_reset(b, &b->set[BENCH_SEEDS]))
         return cli_error(CLI_ENVIRONMENT, "no memory for a machine");
@@ -156,7 +162,7 @@ static int bench_all(struct bench *b)
 
 static int bench_one(struct bench *b, const struct bench_set *set, uint32_t oracles)
 {
-    return bench_rate(b, set, oracles) ? CLI_CLEAN : cli_error(CLI_ENVIRONMENT, "no memory for a machine");
+    return bench_rate(b, set, oracles, "chosen") ? CLI_CLEAN : cli_error(CLI_ENVIRONMENT, "no memory for a machine");
 }
 
 int cmd_bench(const struct cli_command *command, int argc, char **argv)
@@ -168,7 +174,7 @@ int cmd_bench(const struct cli_command *command, int argc, char **argv)
                                             {"rounds", required_argument, NULL, 'r'},
                                             {"json", required_argument, NULL, 'j'},
                                             {0}};
-    static struct bench b = {.set = {{.name = "short"}, {.name = "seeds"}, {.name = "mixed"}}};
+    static struct bench b = {.set = {{.name = "short"}, {.name = "wide"}, {.name = "seeds"}, {.name = "mixed"}}};
     const char *seeds = NULL;
     const char *json = NULL;
     unsigned set = BENCH_SETS; /* all of them */
@@ -195,7 +201,7 @@ int cmd_bench(const struct cli_command *command, int argc, char **argv)
             for (set = 0; set < BENCH_SETS && strcmp(b.set[set].name, optarg) != 0; set++)
                 continue;
             if (set == BENCH_SETS)
-                return cli_usage(command, "--set takes short, seeds or mixed, not '%s'", optarg);
+                return cli_usage(command, "--set takes short, wide, seeds or mixed, not '%s'", optarg);
             break;
         case 'j': json = optarg; break;
         default: return CLI_USAGE;

@@ -24,7 +24,8 @@ struct bench_set {
 };
 
 enum bench_set_id {
-    BENCH_SHORT, /* corpora/short: a few calls each, none of which hashes a page */
+    BENCH_SHORT, /* corpora/short: a few calls each, none of which hashes a page, in a small window */
+    BENCH_WIDE,  /* the same in a window of the usual size */
     BENCH_SEEDS, /* the shipped corpus as it is */
     BENCH_MIXED, /* mutated from it with a fixed seed: what a fuzzer really runs */
     BENCH_SETS
@@ -47,8 +48,8 @@ void bench_row(struct bench *b, const char *name, double value, const char *unit
  */
 bool bench_rates(struct bench *b, const struct bench_set *set, bool minus);
 
-/* The same for one choice of oracles only. */
-bool bench_rate(struct bench *b, const struct bench_set *set, uint32_t oracles);
+/* The same for one choice of oracles only, which `name` says. */
+bool bench_rate(struct bench *b, const struct bench_set *set, uint32_t oracles, const char *name);
 
 /* What resetting a world costs, untouched and after each trace of `set`; how many frames a trace of it dirties. */
 bool bench_reset(struct bench *b, const struct bench_set *set);

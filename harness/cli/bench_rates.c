@@ -95,12 +95,12 @@ static void add_cost(struct bench *b, const char *set, const char *what, const c
     bench_row(b, name, cost, "x");
 }
 
-bool bench_rate(struct bench *b, const struct bench_set *set, uint32_t oracles)
+bool bench_rate(struct bench *b, const struct bench_set *set, uint32_t oracles, const char *name)
 {
     struct rate rate;
     bool good = measure(b, set, oracles, &rate);
 
-    add_rate(b, set->name, "chosen", &rate);
+    add_rate(b, set->name, name, &rate);
     return good;
 }
 

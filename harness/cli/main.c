@@ -201,7 +201,7 @@ static const struct cli_command commands[] = {
     {"bench", "[options]", "calls and traces per processor second, and what each oracle costs",
      "  --seconds N       about how long to measure altogether (default 10)\n"
      "  --seeds PATH      traces to measure with (default: corpora of the source tree)\n"
-     "  --set NAME        only this set: short, seeds or mixed\n"
+     "  --set NAME        only this set: short, wide, seeds or mixed\n"
      "  --oracles LIST    with --set: these oracles (default all)\n"
      "  --rounds N        with --set: this often through the set instead of for a time\n"
      "  --json FILE       also write the numbers to FILE\n",
