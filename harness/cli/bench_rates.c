@@ -4,13 +4,14 @@
  * twice, for oracles share work: what it takes alone, against a world without any; and what would be saved without it,
  * against a world with all.
  *
- * Others on the machine make a measurement slower, nothing makes it faster: what counts is its fastest slice.
+ * Others on the machine make a measurement slower, nothing makes it faster: what counts is its fastest slice. They come and go
+ * within tenths of a second, so slices are shorter than that, and hold whole rounds through the set.
  */
 #include <string.h>
 
 #include "harness/cli/bench.h"
 
-#define SLICES 12.0
+#define SLICES 60.0
 
 struct rate {
     double calls, traces; /* per second */
