@@ -311,11 +311,25 @@ static void soil_object(struct world *w, const struct machine_event *event)
     scribble(w, KIT_STATE, offsetof(struct tvm, identity));
 }
 
+/* What an object leaves over of its frames counts as well. */
+static void soil_behind_object(struct world *w, const struct machine_event *event)
+{
+    (void)event;
+    scribble(w, KIT_STATE, TVM_STATE_PAGES * PAGE_SIZE - 8);
+}
+
+static void soil_behind_vcpu(struct world *w, const struct machine_event *event)
+{
+    (void)event;
+    scribble(w, KIT_VCPU, TVM_VCPU_STATE_PAGES * PAGE_SIZE - 8);
+}
+
 static void failed_calls_change_nothing(void)
 {
     const uint64_t bad[6] = {kit_window(0) + 1, 1};
-    static const action actions[] = {victim_free, slot_running, fence_moves, id_consumed, mailbox_moves,
-                                     hart_state,  soil_object,  soil_data,   soil_root,   soil_vcpu};
+    static const action actions[] = {victim_free,   slot_running, fence_moves,        id_consumed,
+                                     mailbox_moves, hart_state,   soil_object,        soil_data,
+                                     soil_root,     soil_vcpu,    soil_behind_object, soil_behind_vcpu};
 
     for (size_t i = 0; i < sizeof(actions) / sizeof(actions[0]); i++)
         state_after_call(CALL_covh_convert_pages, bad, actions[i], "error-changed-state");
