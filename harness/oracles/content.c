@@ -7,6 +7,7 @@
 
 #include <string.h>
 
+#include "harness/machine/internal.h"
 #include "monitor/core/tvm.h"
 #include "monitor/core/vcpu.h"
 
@@ -260,7 +261,12 @@ static block_set differing_blocks(struct world *w, uint32_t frame)
 {
     struct oracle_state *o = w->oracle_state;
     const uint8_t *now = step_bytes(w, frame);
-    const uint8_t *before = step_old_bytes(o, frame);
+    uint8_t *before = step_old_bytes(o, frame);
+
+    if (frame_set_has(&o->behind, frame)) {
+        memory_frame_to_boot(w->machine, w->machine->config.host_pages + frame, before);
+        frame_set_remove(&o->behind, frame);
+    }
     size_t object = object_size(w, frame, &o->record[frame]);
     unsigned count = (unsigned)((object + BLOCK_BYTES - 1) / BLOCK_BYTES);
     size_t covered = (size_t)count * BLOCK_BYTES;

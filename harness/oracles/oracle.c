@@ -171,8 +171,6 @@ bool oracle_create(struct world *w)
         return false;
     o->pages = pages;
     o->content = aligned_alloc(PAGE_SIZE, (size_t)pages * PAGE_SIZE); /* as the window is: compared word by word */
-    o->touched = calloc(pages, sizeof(*o->touched));
-    o->touched_blocks = calloc(pages, sizeof(*o->touched_blocks));
     o->use = calloc(pages, sizeof(*o->use));
     o->converted_at = calloc(pages, sizeof(*o->converted_at));
     o->blocked_at = calloc(pages, sizeof(*o->blocked_at));
@@ -184,10 +182,11 @@ bool oracle_create(struct world *w)
     o->written_blocks = calloc(pages, sizeof(*o->written_blocks));
     o->erased = calloc(pages, sizeof(*o->erased));
     if (!records_create(w) || !frame_set_create(&o->used, pages) || !frame_set_create(&o->blank, pages) ||
-        !frame_set_create(&o->lined, pages) || o->lines == NULL || o->content == NULL || o->touched == NULL ||
-        o->touched_blocks == NULL || o->use == NULL || o->converted_at == NULL || o->blocked_at == NULL ||
-        o->changed == NULL || o->vcpu == NULL || o->scrubbed == NULL || o->written == NULL ||
-        o->written_blocks == NULL || o->erased == NULL || !ref_create(w) || !att_create(w))
+        !frame_set_create(&o->lined, pages) || o->lines == NULL || o->content == NULL ||
+        !frame_set_create(&o->touched, pages) || !frame_set_create(&o->behind, pages) || o->use == NULL ||
+        o->converted_at == NULL || o->blocked_at == NULL || o->changed == NULL || o->vcpu == NULL ||
+        o->scrubbed == NULL || o->written == NULL || o->written_blocks == NULL || o->erased == NULL || !ref_create(w) ||
+        !att_create(w))
         return false;
     memcpy(o->content, w->machine->window, (size_t)pages * PAGE_SIZE);
     if (w->oracles != 0) {
@@ -215,11 +214,11 @@ void oracle_destroy(struct world *w)
     records_destroy(w);
     frame_set_destroy(&o->used);
     frame_set_destroy(&o->blank);
+    frame_set_destroy(&o->touched);
+    frame_set_destroy(&o->behind);
     frame_set_destroy(&o->lined);
     free(o->lines);
     free(o->content);
-    free(o->touched);
-    free(o->touched_blocks);
     free(o->use);
     free(o->converted_at);
     free(o->blocked_at);

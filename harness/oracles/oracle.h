@@ -264,11 +264,10 @@ struct oracle_state {
     uint32_t running_slot[MONITOR_MAX_HARTS]; /* HART_NO_TVM while the host runs */
     uint32_t running_frame[MONITOR_MAX_HARTS];
 
-    /* Window contents after the last step, and which frames of it differ from the reset state. */
+    /* Window contents after the last step. A reset gives none back: of most frames that change, nobody asks what they held. */
     uint8_t *content;
-    uint32_t *touched;
-    uint32_t touched_count;
-    block_set *touched_blocks; /* by frame */
+    struct frame_set touched; /* frames that differ from the reset state, perhaps */
+    struct frame_set behind;  /* frames that hold what they hold at a reset, and their contents here are older */
 
     /* Structures as the oracle last walked them. */
     struct frame_use *use;

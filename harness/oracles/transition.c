@@ -337,12 +337,11 @@ void transition_reset(struct world *w)
 {
     struct oracle_state *o = w->oracle_state;
 
-    for (uint32_t i = 0; i < o->touched_count; i++) {
-        uint32_t f = o->touched[i];
-        blocks_copy(step_old_bytes(o, f), step_bytes(w, f), o->touched_blocks[f]);
-        o->touched_blocks[f] = 0;
+    FRAME_SET_EACH(&o->touched, f)
+    {
+        frame_set_add(&o->behind, f);
     }
-    o->touched_count = 0;
+    frame_set_clear(&o->touched);
     /* What is converted from here on has version 0; being online at boot is having seen no fence yet. */
     o->fence_current = 0;
     memset(o->fence_seen, 0, sizeof(o->fence_seen));
@@ -408,9 +407,8 @@ void transition_sync(struct world *w)
             memset(step_old_bytes(o, f), 0, PAGE_SIZE);
         else
             blocks_copy(step_old_bytes(o, f), step_bytes(w, f), o->written_blocks[i]);
-        if (o->touched_blocks[f] == 0)
-            o->touched[o->touched_count++] = f;
-        o->touched_blocks[f] |= o->written_blocks[i];
+        frame_set_remove(&o->behind, f);
+        frame_set_add(&o->touched, f);
     }
     if (!o->entered)
         return;

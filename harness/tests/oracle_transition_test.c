@@ -248,6 +248,35 @@ static void soil_pool(struct world *w, const struct machine_event *event)
     scribble(w, kit_tvm(w, 0)->pool_head, 16);
 }
 
+/* The same bytes once more. */
+static void rewrite_data(struct world *w, const struct machine_event *event)
+{
+    uint64_t word;
+
+    (void)event;
+    memcpy(&word, machine_peek(w->machine, kit_window(KIT_DATA), sizeof(word)), sizeof(word));
+    machine_poke(w->machine, kit_window(KIT_DATA), &word, sizeof(word));
+}
+
+/* A frame that a run has changed holds after the reset what it held at boot, and that is what it is compared with. */
+static void contents_are_known_after_a_reset(void)
+{
+    struct world *w = two_tvms();
+
+    world_reset(w);
+    sabotage_at_leave(w, rewrite_data);
+    KIT_OK(w, 0, CALL_base_get_spec_version);
+    CHECK_CLEAN(w);
+    sabotage_end(w);
+    world_destroy(w);
+
+    w = two_tvms();
+    world_reset(w);
+    sabotage_at_leave(w, soil_data);
+    kit_call(w, 0, CALL_base_get_spec_version, (const uint64_t[6]){0});
+    step_finds(w, S1_ISOLATION, "foreign-write");
+}
+
 static void contents_belong_to_their_owner(void)
 {
     const uint64_t none[6] = {0};
@@ -402,6 +431,7 @@ int main(void)
     frames_change_hands_clean();
     calls_do_what_their_arguments_say();
     contents_belong_to_their_owner();
+    contents_are_known_after_a_reset();
     failed_calls_change_nothing();
     tvms_live_in_order();
     return test_finish();
