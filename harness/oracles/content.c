@@ -253,6 +253,20 @@ static void judge_content(struct world *w, uint32_t frame)
                   o->call.failed || o->guest_failed ? " by a call that failed" : "");
 }
 
+static const uint8_t *old_bytes(struct world *w, uint32_t frame)
+{
+    struct oracle_state *o = w->oracle_state;
+    uint8_t *bytes = step_old_bytes(o, frame);
+
+    if (frame_set_has(&o->at_reset, frame))
+        memory_frame_to_boot(w->machine, w->machine->config.host_pages + frame, bytes);
+    else if (frame_set_has(&o->at_zero, frame))
+        memset(bytes, 0, PAGE_SIZE);
+    frame_set_remove(&o->at_reset, frame);
+    frame_set_remove(&o->at_zero, frame);
+    return bytes;
+}
+
 /*
  * Where a frame differs from the step before. What an object leaves over of its frame was zero when the frame was handed out;
  * as long as it is, that half of the comparison is enough there.
@@ -261,12 +275,7 @@ static block_set differing_blocks(struct world *w, uint32_t frame)
 {
     struct oracle_state *o = w->oracle_state;
     const uint8_t *now = step_bytes(w, frame);
-    uint8_t *before = step_old_bytes(o, frame);
-
-    if (frame_set_has(&o->behind, frame)) {
-        memory_frame_to_boot(w->machine, w->machine->config.host_pages + frame, before);
-        frame_set_remove(&o->behind, frame);
-    }
+    const uint8_t *before = old_bytes(w, frame);
     size_t object = object_size(w, frame, &o->record[frame]);
     unsigned count = (unsigned)((object + BLOCK_BYTES - 1) / BLOCK_BYTES);
     size_t covered = (size_t)count * BLOCK_BYTES;

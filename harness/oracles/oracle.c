@@ -183,10 +183,10 @@ bool oracle_create(struct world *w)
     o->erased = calloc(pages, sizeof(*o->erased));
     if (!records_create(w) || !frame_set_create(&o->used, pages) || !frame_set_create(&o->blank, pages) ||
         !frame_set_create(&o->lined, pages) || o->lines == NULL || o->content == NULL ||
-        !frame_set_create(&o->touched, pages) || !frame_set_create(&o->behind, pages) || o->use == NULL ||
-        o->converted_at == NULL || o->blocked_at == NULL || o->changed == NULL || o->vcpu == NULL ||
-        o->scrubbed == NULL || o->written == NULL || o->written_blocks == NULL || o->erased == NULL || !ref_create(w) ||
-        !att_create(w))
+        !frame_set_create(&o->touched, pages) || !frame_set_create(&o->at_reset, pages) ||
+        !frame_set_create(&o->at_zero, pages) || o->use == NULL || o->converted_at == NULL || o->blocked_at == NULL ||
+        o->changed == NULL || o->vcpu == NULL || o->scrubbed == NULL || o->written == NULL ||
+        o->written_blocks == NULL || o->erased == NULL || !ref_create(w) || !att_create(w))
         return false;
     memcpy(o->content, w->machine->window, (size_t)pages * PAGE_SIZE);
     if (w->oracles != 0) {
@@ -215,7 +215,8 @@ void oracle_destroy(struct world *w)
     frame_set_destroy(&o->used);
     frame_set_destroy(&o->blank);
     frame_set_destroy(&o->touched);
-    frame_set_destroy(&o->behind);
+    frame_set_destroy(&o->at_reset);
+    frame_set_destroy(&o->at_zero);
     frame_set_destroy(&o->lined);
     free(o->lines);
     free(o->content);

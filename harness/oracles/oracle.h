@@ -264,10 +264,15 @@ struct oracle_state {
     uint32_t running_slot[MONITOR_MAX_HARTS]; /* HART_NO_TVM while the host runs */
     uint32_t running_frame[MONITOR_MAX_HARTS];
 
-    /* Window contents after the last step. A reset gives none back: of most frames that change, nobody asks what they held. */
+    /*
+     * Window contents after the last step, but for frames that hold what they hold at a reset, or nothing but zero: of most of
+     * those nobody asks what they held before they are given away.
+     */
     uint8_t *content;
+    struct frame_set
+        at_reset;             /* frames whose contents here are older than the reset that they were not changed since */
+    struct frame_set at_zero; /* the same for the step that left them all zero */
     struct frame_set touched; /* frames that differ from the reset state, perhaps */
-    struct frame_set behind;  /* frames that hold what they hold at a reset, and their contents here are older */
 
     /* Structures as the oracle last walked them. */
     struct frame_use *use;

@@ -13,7 +13,7 @@ static inline const uint8_t *step_bytes(const struct world *w, uint32_t frame)
     return w->machine->window + (size_t)frame * PAGE_SIZE;
 }
 
-/* Where the contents after the last step are kept. */
+/* Where the contents after the last step are kept; see oracle_state.content for when they are there. */
 static inline uint8_t *step_old_bytes(struct oracle_state *o, uint32_t frame)
 {
     return o->content + (size_t)frame * PAGE_SIZE;

@@ -339,7 +339,8 @@ void transition_reset(struct world *w)
 
     FRAME_SET_EACH(&o->touched, f)
     {
-        frame_set_add(&o->behind, f);
+        frame_set_add(&o->at_reset, f);
+        frame_set_remove(&o->at_zero, f);
     }
     frame_set_clear(&o->touched);
     /* What is converted from here on has version 0; being online at boot is having seen no fence yet. */
@@ -403,11 +404,12 @@ void transition_sync(struct world *w)
 
     for (uint32_t i = 0; i < o->written_count; i++) {
         uint32_t f = o->written[i];
-        if (frame_set_has(&o->blank, f))
-            memset(step_old_bytes(o, f), 0, PAGE_SIZE);
-        else
+        if (frame_set_has(&o->blank, f)) {
+            frame_set_remove(&o->at_reset, f);
+            frame_set_add(&o->at_zero, f);
+        } else {
             blocks_copy(step_old_bytes(o, f), step_bytes(w, f), o->written_blocks[i]);
-        frame_set_remove(&o->behind, f);
+        }
         frame_set_add(&o->touched, f);
     }
     if (!o->entered)
