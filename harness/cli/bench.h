@@ -25,7 +25,7 @@ struct bench_set {
 
 enum bench_set_id {
     BENCH_SHORT, /* corpora/short: a few calls each, none of which hashes a page, in a small window */
-    BENCH_WIDE,  /* the same in a window of the usual size */
+    BENCH_WIDE,  /* the same in the usual window */
     BENCH_SEEDS, /* the shipped corpus as it is */
     BENCH_MIXED, /* mutated from it with a fixed seed: what a fuzzer really runs */
     BENCH_SETS

@@ -5,38 +5,33 @@
  *
  * A finding is printed with its trace and ends the process (acting.h).
  *
- * Worlds of each number of harts, of two harts for each state that the IOPMP can be in, and of two harts with the small window
- * of corpora/short are made once and reset after each input. An input with that window, or with another IOPMP than a working
- * one, is acted out by two harts, whatever number it asks for; one that asks for other memory sizes or another seed gets a world
- * of its own.
+ * Worlds of each number of harts, and of two harts for each state that the IOPMP can be in, are made once and reset after each
+ * input. An input with another IOPMP than a working one is acted out by two harts, whatever number it asks for; one that asks
+ * for other memory sizes or another seed gets a world of its own.
  */
 #include "harness/targets/acting.h"
 #include "harness/targets/fuzzer.h"
 #include "harness/targets/state_feedback.h"
 #include "harness/trace/generator.h"
 
-#define FEW_HARTS 2u
-#define SMALL_WINDOW 256u
+#define HARTS_WITHOUT_IOPMP 2u
 
 static struct world *made[IOPMP_COUNT][MONITOR_MAX_HARTS + 1];
-static struct world *small;
 static struct trace trace;
 static enum trace_generator generator;
 
 /* The world that was made for traces like this one, or NULL. */
 static struct world *prepared(const struct trace *t)
 {
-    if (t->host_pages != 0 || t->seed != 0)
-        return NULL;
-    if (t->window_pages == SMALL_WINDOW && t->iopmp == IOPMP_PRESENT)
-        return small;
-    return t->window_pages == 0 ? made[t->iopmp][t->harts] : NULL;
+    bool usual = t->host_pages == 0 && t->window_pages == 0 && t->seed == 0;
+
+    return usual ? made[t->iopmp][t->harts] : NULL;
 }
 
-static struct world *make(uint8_t iopmp, uint8_t harts, uint32_t window_pages)
+static void make(uint8_t iopmp, uint8_t harts)
 {
-    trace = (struct trace){.harts = harts, .iopmp = iopmp, .window_pages = window_pages};
-    return acting_world(&trace, ORACLE_ALL);
+    trace = (struct trace){.harts = harts, .iopmp = iopmp};
+    made[iopmp][harts] = acting_world(&trace, ORACLE_ALL);
 }
 
 /*
@@ -50,10 +45,9 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
     state_feedback_prepare();
     generator = trace_generator_wanted();
     for (uint8_t harts = 1; harts <= MONITOR_MAX_HARTS; harts++)
-        made[IOPMP_PRESENT][harts] = make(IOPMP_PRESENT, harts, 0);
+        make(IOPMP_PRESENT, harts);
     for (uint8_t iopmp = IOPMP_PRESENT + 1; iopmp < IOPMP_COUNT; iopmp++)
-        made[iopmp][FEW_HARTS] = make(iopmp, FEW_HARTS, 0);
-    small = make(IOPMP_PRESENT, FEW_HARTS, SMALL_WINDOW);
+        make(iopmp, HARTS_WITHOUT_IOPMP);
     return 0;
 }
 
@@ -62,8 +56,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     fuzzer_takes(data, size);
     trace_decode_any(&trace, data, size);
     trace_drop_schedule(&trace);
-    if ((trace.iopmp != IOPMP_PRESENT || trace.window_pages == SMALL_WINDOW) && trace.harts != FEW_HARTS) {
-        trace.harts = FEW_HARTS;
+    if (trace.iopmp != IOPMP_PRESENT && trace.harts != HARTS_WITHOUT_IOPMP) {
+        trace.harts = HARTS_WITHOUT_IOPMP;
         trace_canonical(&trace);
     }
     struct world *usual = prepared(&trace);
