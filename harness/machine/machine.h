@@ -164,10 +164,9 @@ struct machine_violation {
 
 struct machine {
     struct machine_config config;
-    struct monitor
-        *monitor;      /* monitor_size(config.window_pages) bytes; its page records begin with a line of the cache */
-    uint8_t *host_ram; /* config.host_pages frames */
-    uint8_t *window;   /* config.window_pages frames */
+    struct monitor *monitor; /* monitor_size(config.window_pages) bytes; its page[] begins with a line of the cache */
+    uint8_t *host_ram;       /* config.host_pages frames */
+    uint8_t *window;         /* config.window_pages frames */
     struct machine_hart hart[MONITOR_MAX_HARTS];
     struct trap taken[MONITOR_MAX_HARTS]; /* the trap of each hart that M-mode took last */
     bool msip[MONITOR_MAX_HARTS];

@@ -84,8 +84,7 @@ struct exit_words {
 struct entry {
     bool entered;
     bool from_guest;
-    bool
-        kept; /* the host's registers are `before` still, apart from a0, a1, pc and CSRs: known at the end of the step */
+    bool kept; /* at the end of the step: of the host's registers, CSRs aside, only a0, a1 and pc are not `before` */
     uint64_t cause;
     uint16_t call; /* ABI id when it was an ecall that names one */
     struct trap trap;
@@ -253,7 +252,7 @@ struct oracle_state {
 
     /* What else the monitor's records were. */
     struct tvm_slot slot[MONITOR_MAX_TVMS];
-    struct tvm_slot unused_slot[8]; /* what those from slots_used on are, as often as they are compared at once */
+    struct tvm_slot unused_slot[8]; /* what the slots from slots_used on are; as many as are compared at once */
     uint32_t slots_used;
     uint64_t slot_live; /* those that were in use, as bits */
     struct global_fence fence;
@@ -269,10 +268,9 @@ struct oracle_state {
      * those nobody asks what they held before they are given away.
      */
     uint8_t *content;
-    struct frame_set
-        at_reset;             /* frames whose contents here are older than the reset that they were not changed since */
-    struct frame_set at_zero; /* the same for the step that left them all zero */
-    struct frame_set touched; /* frames that differ from the reset state, perhaps */
+    struct frame_set at_reset; /* frames as a reset leaves them, older here */
+    struct frame_set at_zero;  /* frames that are all zero, older here */
+    struct frame_set touched;  /* frames that differ from the reset state, perhaps */
 
     /* Structures as the oracle last walked them. */
     struct frame_use *use;
@@ -358,6 +356,7 @@ void records_scan(struct world *w);
 bool records_plain(const struct world *w, uint32_t first);
 /* TVM slots that the monitor has in use now, as bits. */
 uint64_t records_live_slots(struct world *w);
+/* All slots are as at boot, and so are the copies of them. */
 void records_slots_reset(struct oracle_state *o);
 
 /* transition.c */

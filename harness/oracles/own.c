@@ -369,7 +369,7 @@ static uint64_t hash_regions(const struct tvm *t)
     return hash;
 }
 
-/* What the object of a TVM says about itself; `facts` are all zero before. False after a report when the slot does not name an object. */
+/* What the object of a TVM says about itself, into `facts`, all zero before. False after a report: the slot names no object. */
 static bool read_facts(struct world *w, uint32_t slot, struct tvm_facts *facts)
 {
     const struct tvm_slot *s = &w->machine->monitor->tvm[slot];

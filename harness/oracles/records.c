@@ -132,7 +132,6 @@ void records_destroy(struct world *w)
         frame_set_destroy(&o->fresh[i]);
 }
 
-/* All slots are as they were at boot, and so are the copies of them. */
 void records_slots_reset(struct oracle_state *o)
 {
     o->slots_used = GROUP;

@@ -52,7 +52,13 @@ bool image_same_gprs(struct world *w, uint32_t h, const struct world_image *imag
 /* Nothing of floating point and vectors differs from `image`: they lie side by side in both. */
 #define UNITS_BYTES                                                                                                    \
     (offsetof(struct machine_hart, v) + sizeof(((struct machine_hart *)0)->v) - offsetof(struct machine_hart, f))
-_Static_assert(UNITS_BYTES == offsetof(struct world_image, csr) - offsetof(struct world_image, f), "in the same order");
+#define UNITS_AT(hart_member, image_member)                                                                            \
+    (offsetof(struct machine_hart, hart_member) - offsetof(struct machine_hart, f) ==                                  \
+     offsetof(struct world_image, image_member) - offsetof(struct world_image, f))
+_Static_assert(UNITS_AT(fcsr, fcsr) && UNITS_AT(vstart, vector.vstart) && UNITS_AT(vcsr, vector.vcsr) &&
+                   UNITS_AT(vl, vector.vl) && UNITS_AT(vtype, vector.vtype) && UNITS_AT(v, vector.v) &&
+                   UNITS_BYTES == offsetof(struct world_image, csr) - offsetof(struct world_image, f),
+               "in the same order");
 
 static inline bool image_same_units(const struct machine_hart *hart, const struct world_image *image)
 {
