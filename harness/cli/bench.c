@@ -8,8 +8,8 @@
  *   seeds    the shipped corpus as it is
  *   mixed    traces mutated from it with a fixed seed: what a fuzzer really runs
  *
- * each without oracles, with each of them alone and with all (short also with all but each; wide only with all); what resetting a world
- * costs; and how many pages per second the longest call, promote_to_tvm, takes over.
+ * each without oracles, with each of them alone and with all (short also with all but each; wide only with all); what
+ * resetting a world costs; and how many pages per second the longest call, promote_to_tvm, takes over.
  */
 #include "harness/cli/bench.h"
 

@@ -103,12 +103,13 @@ static void judge_reserve_content(struct world *w, uint32_t frame, const struct 
                       page_state_name(a->state), page_state_name(b->state));
 }
 
-/* Is all of the frame zero? Then nothing else has to be compared with it in this step. */
+/* Is all of the frame zero? Then nothing else has to be compared with it in this step, and no line holds an entry. */
 static bool is_blank(struct world *w, uint32_t frame)
 {
     if (!bytes_zero(step_bytes(w, frame), PAGE_SIZE))
         return false;
     frame_set_add(&w->oracle_state->blank, frame);
+    lines_zero(w->oracle_state, frame);
     return true;
 }
 
@@ -156,8 +157,6 @@ void content_judge_new(struct world *w, uint32_t frame)
         if (!zero)
             oracle_report(w, ORACLE_OWN, S0_CONFIDENTIALITY, "scrub",
                           "frame %u was handed out as %s with old content in it", frame, page_state_name(r->state));
-        else if (used == 0)
-            lines_zero(o, frame);
     } else {
         struct step_range_named range = step_range(w);
         uint64_t source = o->call.args[1] + (uint64_t)(frame - range.first) * PAGE_SIZE;

@@ -417,25 +417,6 @@ void ord_before(struct world *w);
 void ord_event(struct world *w, const struct machine_event *event);
 void ord_after(struct world *w);
 
-/*
- * Of 64 things in a row, `stride` bytes each, that begin with a state or have it at the same place: those whose state is not 0,
- * as bits. `state` is that of the first. Most of those that there may be, there are not: eight at a time are passed over.
- */
-static inline uint64_t oracle_present(const uint32_t *state, size_t stride)
-{
-#define STATE(i) (*(const uint32_t *)(const void *)((const uint8_t *)state + (i)*stride))
-    uint64_t present = 0;
-
-    for (unsigned i = 0; i < 64; i += 8) {
-        uint32_t any = STATE(i) | STATE(i + 1) | STATE(i + 2) | STATE(i + 3) | STATE(i + 4) | STATE(i + 5) |
-                       STATE(i + 6) | STATE(i + 7);
-        for (unsigned n = i; any != 0 && n < i + 8; n++)
-            present |= (uint64_t)(STATE(n) != 0) << n;
-    }
-#undef STATE
-    return present;
-}
-
 /* vCPUs that a TVM's object says there are, in whatever state, as bits. */
 uint64_t oracle_vcpus(const struct tvm *t);
 

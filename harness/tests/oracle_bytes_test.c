@@ -5,6 +5,7 @@
  * by the walk of tables in its line.
  */
 #include "harness/tests/world_kit.h"
+#include "monitor/core/tvm.h"
 
 static bool noticed(struct world *w, uint32_t frame)
 {
@@ -133,6 +134,21 @@ static void each_byte_of_a_line_counts(void)
     }
 }
 
+/* The set of vCPUs has each that is there, in whatever state, and no other. */
+static void each_vcpu_counts(void)
+{
+    static struct tvm t;
+
+    CHECK_EQ(oracle_vcpus(&t), 0);
+    for (uint32_t i = 0; i < TVM_MAX_VCPUS; i++) {
+        for (uint32_t state = VCPU_ABSENT + 1; state <= VCPU_SUSPENDED; state++) {
+            t.vcpu[i].state = state;
+            CHECK_EQ(oracle_vcpus(&t), UINT64_C(1) << i);
+        }
+        t.vcpu[i].state = VCPU_ABSENT;
+    }
+}
+
 int main(void)
 {
     each_byte_of_a_record_counts();
@@ -141,5 +157,6 @@ int main(void)
     each_byte_of_zeros_counts();
     each_byte_of_a_frame_counts();
     each_byte_of_a_line_counts();
+    each_vcpu_counts();
     return test_finish();
 }
